@@ -1,0 +1,164 @@
+import { Pool, type Dispatcher } from 'undici'
+import { z } from 'zod'
+import { formatAmount } from '../domain/money.ts'
+import type { BankAnswer, BankConnector, PaymentOrder } from './connector.ts'
+
+export interface HttpBankOptions {
+  url: string
+  /** Most calls at one time; further ones wait for a free connection. */
+  connections: number
+  timeout_ms: number
+}
+
+/** The sandbox bank's protocol: POST /payments (idempotent by reference), GET /payments/{reference}. */
+export function createHttpBank(options: HttpBankOptions): BankConnector {
+  const pool = new Pool(options.url, {
+    connections: options.connections,
+    pipelining: 1,
+    connectTimeout: options.timeout_ms,
+    headersTimeout: options.timeout_ms,
+    bodyTimeout: options.timeout_ms
+  })
+  return {
+    abilities: { idempotent_submit: true },
+    submit: (order) =>
+      ask(pool, order, { method: 'POST', path: '/payments', body: paymentBody(order), headers: json }),
+    inquire: (order) => ask(pool, order, { method: 'GET', path: `/payments/${order.reference}` }),
+    ping: () => ping(pool),
+    close: () => pool.close()
+  }
+}
+
+const json = { 'content-type': 'application/json' }
+
+function paymentBody(order: PaymentOrder): string {
+  return JSON.stringify({
+    ...order,
+    amount_minor: undefined,
+    amount: formatAmount(order.amount_minor, order.currency)
+  })
+}
+
+async function ask(pool: Pool, order: PaymentOrder, request: Dispatcher.RequestOptions): Promise<BankAnswer> {
+  let answer: { status: number; headers: Record<string, unknown>; text: string }
+  try {
+    const { statusCode, headers, body } = await pool.request(request)
+    answer = { status: statusCode, headers, text: await readBounded(body) }
+  } catch (error) {
+    return neverConnected(error)
+      ? { outcome: 'not-accepted', cause: describe(error) }
+      : { outcome: 'unknown', cause: describe(error) }
+  }
+  return interpret(order, answer)
+}
+
+/** Only these codes prove that no byte of the request has left; anything later may have reached the bank. */
+const connectErrors = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT'
+])
+
+function neverConnected(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && connectErrors.has(String(error.code))
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'error'
+  return 'code' in error ? String(error.code) : error.name
+}
+
+const payment = z.object({
+  reference: z.string(),
+  status: z.string(),
+  amount: z.string(),
+  currency: z.string(),
+  counterparty_iban: z.string(),
+  reason: z.object({ code: z.string().regex(/^[A-Z0-9]{1,10}$/), message: z.string().max(500) }).optional()
+})
+
+const notFound = z.object({ reason: z.literal('payment-not-found') })
+
+function interpret(
+  order: PaymentOrder,
+  answer: { status: number; headers: Record<string, unknown>; text: string }
+): BankAnswer {
+  switch (answer.status) {
+    case 200:
+    case 201:
+    case 202:
+      return interpretPayment(order, answer.text)
+    case 404:
+      // Only the bank itself says this; a 404 of a proxy or of a wrong address says nothing about the payment.
+      return notFound.safeParse(parseJson(answer.text)).success
+        ? { outcome: 'not-found' }
+        : { outcome: 'unknown', cause: 'http-404' }
+    case 429:
+    case 503:
+      return {
+        outcome: 'not-accepted',
+        cause: `http-${answer.status}`,
+        ...retryAfter(answer.headers['retry-after'])
+      }
+    default:
+      return { outcome: 'unknown', cause: `http-${answer.status}` }
+  }
+}
+
+/** An answer counts only if it is about this payment: same reference, amount, currency and payee. */
+function interpretPayment(order: PaymentOrder, text: string): BankAnswer {
+  const parsed = payment.safeParse(parseJson(text))
+  if (!parsed.success) return { outcome: 'unknown', cause: 'answer-not-understood' }
+  const { reference, status, amount, currency, counterparty_iban, reason } = parsed.data
+  const matches =
+    reference === order.reference &&
+    amount === formatAmount(order.amount_minor, order.currency) &&
+    currency === order.currency &&
+    counterparty_iban === order.counterparty_iban
+  if (!matches) return { outcome: 'unknown', cause: 'answer-about-another-payment' }
+  if (status === 'EXECUTED') return { outcome: 'executed' }
+  if (status === 'REJECTED' && reason) return { outcome: 'rejected', ...reason }
+  if (status === 'PENDING') return { outcome: 'taken' }
+  return { outcome: 'unknown', cause: 'answer-not-understood' }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function retryAfter(header: unknown): { retry_after_ms?: number } {
+  return typeof header === 'string' && /^\d{1,5}$/.test(header)
+    ? { retry_after_ms: Number(header) * 1000 }
+    : {}
+}
+
+const maxAnswerBytes = 64 * 1024
+
+async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > maxAnswerBytes)
+      throw Object.assign(new Error('answer too large'), { code: 'answer-too-large' })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+async function ping(pool: Pool): Promise<boolean> {
+  try {
+    const { statusCode, body } = await pool.request({ method: 'GET', path: '/health', headersTimeout: 2_000 })
+    await body.dump()
+    return statusCode === 200
+  } catch {
+    return false
+  }
+}

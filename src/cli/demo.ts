@@ -1,0 +1,3 @@
+export async function demo(_count: number): Promise<void> {
+  await Promise.resolve()
+}

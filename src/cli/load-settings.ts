@@ -1,0 +1,14 @@
+import { readSettings, type Settings } from '../settings.ts'
+import { UsageError } from './usage-error.ts'
+
+/** The settings of this process, or a UsageError that lists everything that is wrong with them. */
+export function loadSettings(): Settings {
+  const read = readSettings(process.env)
+  if (read.outcome === 'ok') return read.settings
+  throw new UsageError(
+    [
+      'These settings have to be corrected (see docs/configuration.md):',
+      ...read.errors.map((error) => `  ${error}`)
+    ].join('\n')
+  )
+}

@@ -1,0 +1,53 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
+import type { Log } from '../telemetry/log.ts'
+import type { BankMessage } from './sandbox-bank.ts'
+import type { OpenedServer } from './open-database.ts'
+import { UsageError } from './usage-error.ts'
+
+const main = path.join(import.meta.dirname, '../main.ts')
+
+/**
+ * Starts the sandbox bank in a process of its own and starts it again if it dies. It lives no longer than this
+ * process: it notices the closed channel even when this one is killed.
+ */
+export async function runSandboxBank(log: Log): Promise<OpenedServer> {
+  let stopping = false
+  let child: ChildProcess
+
+  async function launch(): Promise<string> {
+    child = fork(main, ['sandbox-bank'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const url = await firstMessage(child)
+    child.once('exit', (code, signal) => {
+      if (stopping) return
+      log.error({ code, signal }, 'the sandbox bank has ended; starting it again')
+      launch().catch((error: unknown) => log.fatal({ err: error }, 'the sandbox bank does not start again'))
+    })
+    return url
+  }
+
+  const url = await launch()
+  return {
+    url,
+    async stop() {
+      stopping = true
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await ended
+    }
+  }
+}
+
+function firstMessage(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null) =>
+      reject(new UsageError(`The sandbox bank ended with code ${code}.`))
+    child.once('exit', onExit)
+    child.once('message', (message: BankMessage) => {
+      child.off('exit', onExit)
+      if (message.type === 'ready') resolve(message.url)
+      else reject(new UsageError(`The sandbox bank does not start: ${message.message}`))
+    })
+  })
+}

@@ -1,0 +1,115 @@
+import { hostname } from 'node:os'
+import type { Context } from '../context.ts'
+import { migrate } from '../database/migrate.ts'
+import { Worker } from '../execution/worker.ts'
+import { buildServer } from '../http/server.ts'
+import { ensureDemoOrganization } from '../organizations/demo-organization.ts'
+import type { Settings } from '../settings.ts'
+import { createLog, type Log } from '../telemetry/log.ts'
+import { loadSettings } from './load-settings.ts'
+import { closeContext, makeContext } from './make-context.ts'
+import { provideDatabase } from './open-database.ts'
+import { runSandboxBank } from './run-sandbox-bank.ts'
+import { UsageError } from './usage-error.ts'
+import { welcome } from './welcome.ts'
+
+/** Stops in the reverse order of the starts, whatever of it had been started. */
+type Stops = (() => Promise<unknown>)[]
+
+/** Longest time that a stop may take; what is not recorded by then is taken over at the next start. */
+const stopDeadlineMs = 25_000
+
+/** Brings everything up, in order, says where it is, and takes it down again at SIGINT or SIGTERM. */
+export async function start(options: { manual: boolean }): Promise<void> {
+  const settings = loadSettings()
+  const log = createLog(settings.LOG_LEVEL)
+  const stops: Stops = []
+  const stop = stopOnce(stops, log)
+  process.once('SIGINT', () => void stop('SIGINT'))
+  process.once('SIGTERM', () => void stop('SIGTERM'))
+  try {
+    await bringUp(settings, log, options, stops)
+  } catch (error) {
+    await takeDown(stops, log)
+    throw error
+  }
+}
+
+async function bringUp(
+  settings: Settings,
+  log: Log,
+  options: { manual: boolean },
+  stops: Stops
+): Promise<void> {
+  const tell = (message: string): void => void process.stderr.write(`${message}\n`)
+  const database = await provideDatabase(settings, tell)
+  stops.push(database.stop)
+  const migrations = await migrate(database.url)
+  if (migrations.length > 0) tell(`Migrated the database: ${migrations.join(', ')}`)
+
+  const bankUrl = settings.BANK_URL ?? (await startSandbox(log, stops))
+  const context = makeContext(settings, log, { databaseUrl: database.url, bankUrl })
+  stops.push(() => closeContext(context))
+  const demoOrganizationId = await ensureDemoOrganization(context.db)
+
+  if (settings.ROLE !== 'api' && !options.manual) {
+    const worker = new Worker(context, `${hostname()}:${process.pid}`)
+    await worker.start()
+    stops.push(() => worker.stop())
+  }
+  if (settings.ROLE === 'worker') {
+    tell('Bulkhead works on transfers. Stop with Ctrl-C.')
+    return
+  }
+  const url = await listen(context, { demoOrganizationId, manual: options.manual }, stops)
+  tell(welcome({ url, bankUrl, settings, manual: options.manual }))
+}
+
+async function startSandbox(log: Log, stops: Stops): Promise<string> {
+  const bank = await runSandboxBank(log)
+  stops.push(bank.stop)
+  return bank.url
+}
+
+async function listen(
+  context: Context,
+  options: { demoOrganizationId: number; manual: boolean },
+  stops: Stops
+): Promise<string> {
+  const { HOST, PORT } = context.settings
+  const server = await buildServer(context, options)
+  stops.push(() => server.close())
+  try {
+    return await server.listen({ host: HOST, port: PORT })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+      throw new UsageError(
+        `Port ${PORT} is taken by another program; stop it or choose another: PORT=8080 npm start`,
+        {
+          cause: error
+        }
+      )
+    throw error
+  }
+}
+
+function stopOnce(stops: Stops, log: Log): (signal: string) => Promise<void> {
+  let stopping = false
+  return async (signal) => {
+    if (stopping) return
+    stopping = true
+    log.info({ signal }, 'stopping')
+    setTimeout(() => {
+      log.error('stopping took too long; ending now')
+      process.exit(1)
+    }, stopDeadlineMs).unref()
+    await takeDown(stops, log)
+    log.info('stopped')
+    process.exit(0)
+  }
+}
+
+async function takeDown(stops: Stops, log: Log): Promise<void> {
+  for (const stop of stops.splice(0).reverse())
+    await stop().catch((error: unknown) => log.error({ err: error }, 'a part did not stop cleanly'))
+}

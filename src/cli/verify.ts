@@ -1,0 +1,3 @@
+export async function verifyCommand(): Promise<void> {
+  await Promise.resolve()
+}

@@ -1,0 +1,45 @@
+import { demoOrganization } from '../organizations/demo-organization.ts'
+import type { Settings } from '../settings.ts'
+
+/** What a person sees when everything is up: where things are, and a request that works as it stands. */
+export function welcome(up: { url: string; bankUrl: string; settings: Settings; manual: boolean }): string {
+  const [account] = demoOrganization.accounts
+  const body = {
+    request_id: crypto.randomUUID(),
+    organization_bic: demoOrganization.bic,
+    organization_iban: account.iban,
+    credit_transfers: [
+      {
+        amount: '100.00',
+        currency: 'EUR',
+        counterparty_name: 'John Doe',
+        counterparty_bic: 'DEUTDEFFXXX',
+        counterparty_iban: 'DE89370400440532013000',
+        description: 'Salary payment for June 2024'
+      }
+    ]
+  }
+  const lines = [
+    '',
+    `Bulkhead is ready at ${up.url} (demo mode: calls without credentials act for ${demoOrganization.name})`,
+    `  API docs   ${up.url}/docs`,
+    `  Bank       ${up.bankUrl}`,
+    ...(up.settings.DATABASE_URL === undefined
+      ? [
+          `  Database   embedded PostgreSQL in ${up.settings.DATA_DIR}, for trying out; set DATABASE_URL in production`
+        ]
+      : []),
+    ...(up.manual
+      ? [`  Manual     workers are paused; GET ${up.url}/internal/jobs/transfer executes one transfer`]
+      : []),
+    '',
+    'Pay someone:',
+    `  curl -X POST ${up.url}/transfers/bulk -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`,
+    'Watch it:',
+    `  curl ${up.url}/transfers/bulk/${body.request_id}/status`,
+    'Pay a thousand people, and prove it:',
+    '  npm run demo',
+    ''
+  ]
+  return lines.join('\n')
+}

@@ -1,0 +1,20 @@
+import pg from 'pg'
+
+/** Whether the database refused a row because this unique constraint holds another. */
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505' && error.constraint === constraint
+}
+
+/**
+ * Whether the database could not be asked, as opposed to having refused: no connection, a connection lost, the server
+ * starting or stopping, out of connections, cut off or full (SQLSTATE classes 08, 53, 57, 58).
+ */
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return /^(08|53|57|58)/.test(error.code ?? '')
+  if (!(error instanceof Error)) return false
+  if ('code' in error && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)/.test(String(error.code)))
+    return true
+  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/.test(
+    error.message
+  )
+}

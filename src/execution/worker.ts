@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Context } from '../context.ts'
+import { askBank, claimWork, recordClaim, type Claim } from './execute-claim.ts'
+
+/**
+ * Works off due chunks in a few lanes: claim, ask, record. While one lane waits for the database another keeps the
+ * bank busy. A hint or a found chunk wakes the idle lanes; without one they look by themselves every POLL_MS.
+ */
+export class Worker {
+  readonly #context: Context
+  readonly #name: string
+  readonly #stopping = new AbortController()
+  #lanes: Promise<void>[] = []
+  #wake = new AbortController()
+
+  constructor(context: Context, name: string) {
+    this.#context = context
+    this.#name = name
+  }
+
+  async start(): Promise<void> {
+    await this.#context.broker.listen(() => this.wake())
+    this.#lanes = Array.from({ length: this.#context.settings.WORKER_LANES }, (_, lane) => this.#run(lane))
+  }
+
+  /** Lets idle lanes look for work at once. */
+  wake(): void {
+    this.#wake.abort()
+    this.#wake = new AbortController()
+  }
+
+  /** Claims nothing more, and resolves when what is claimed has been recorded. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.wake()
+    await Promise.all(this.#lanes)
+  }
+
+  async #run(lane: number): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const pause = await this.#step(`${this.#name}/${lane}`)
+      if (pause > 0) await this.#idle(pause)
+    }
+  }
+
+  /** Works off one claim; returns for how many milliseconds there is nothing to do. */
+  async #step(worker: string): Promise<number> {
+    const { settings, log, random } = this.#context
+    const jittered = settings.POLL_MS * (0.5 + random.fraction())
+    try {
+      const wake = this.#wake
+      const claim = await claimWork(this.#context, worker)
+      if (claim === null) return wake.signal.aborted ? 0 : jittered
+      this.wake()
+      await executeClaim(this.#context, claim)
+      return 0
+    } catch (error) {
+      // The database is away, most likely. What was claimed is taken over when its lease ends, by whoever is first.
+      log.error({ err: error }, 'a worker lane failed; it goes on in a moment')
+      return jittered
+    }
+  }
+
+  async #idle(pauseMs: number): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    await sleep(pauseMs, undefined, { signal: this.#wake.signal }).catch(() => undefined)
+  }
+}
+
+/** Asks the bank about a claim and records what it said. */
+export async function executeClaim(context: Context, claim: Claim): Promise<void> {
+  const results = await askBank(context, claim)
+  const status = await recordClaim(context, claim, results)
+  const about = { bulk_no: claim.bulk_no.toString(), chunk_nos: claim.chunk_nos }
+  if (status === null)
+    context.log.warn(about, 'the lease was lost while the bank was asked; nothing was recorded')
+  else context.log.debug({ ...about, transfers: results.length, bulk_status: status }, 'recorded')
+}

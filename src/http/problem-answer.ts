@@ -1,0 +1,123 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { Problem, reasons, type ProblemContent, type Reason } from '../domain/problem.ts'
+import { isUnavailable } from '../database/errors.ts'
+import { findRequestId } from '../transfers/read-request.ts'
+
+/** Most errors that one answer lists; 1000 transfers with four faults each fit. */
+const maxErrors = 5000
+
+export const errorItem = z
+  .object({
+    pointer: z.string().describe('JSON pointer into the body (RFC 6901).'),
+    index: z.int().optional().describe('Which transfer, from 0.'),
+    client_transfer_id: z.string().optional(),
+    code: z.string(),
+    detail: z.string().describe('What is wrong, and how to mend it.')
+  })
+  .meta({ id: 'ErrorItem' })
+
+/** The one error body: a problem (RFC 9457) that is also the envelope of the original API. */
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    trace_id: z.string(),
+    bulk_id: z.string().nullable().describe('The request_id that was sent, if one could be read.'),
+    message: z.string(),
+    error: z.object({ reason: z.enum(Object.keys(reasons) as [Reason, ...Reason[]]), details: z.string() }),
+    errors: z.array(errorItem),
+    errors_total: z.int(),
+    errors_truncated: z.boolean()
+  })
+  .meta({ id: 'Problem' })
+
+/** Answers with the one error body. */
+export function answerProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  content: ProblemContent
+): FastifyReply {
+  const { status, title } = reasons[content.reason]
+  const errors = content.errors ?? []
+  const body: z.infer<typeof problemSchema> = {
+    type: `/docs/problems#${content.reason}`,
+    title,
+    status,
+    detail: content.details,
+    instance: request.url.split('?')[0] ?? '',
+    trace_id: request.id,
+    bulk_id: findRequestId(request.body),
+    message:
+      request.url.startsWith('/transfers/bulk') && request.method === 'POST' ? 'Bulk transfer denied' : title,
+    error: { reason: content.reason, details: content.details },
+    errors: errors.slice(0, maxErrors),
+    errors_total: errors.length,
+    errors_truncated: errors.length > maxErrors
+  }
+  return reply
+    .code(status)
+    .header('content-type', 'application/problem+json')
+    .serializer((payload: unknown) => JSON.stringify(payload))
+    .send(body)
+}
+
+/** Turns whatever was thrown into a problem. What is broken on our side is logged whole and told without detail. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof Problem) {
+    reply.headers(error.headers)
+    return answerProblem(request, reply, error.content)
+  }
+  const framework = describeFrameworkError(error)
+  if (framework) return answerProblem(request, reply, framework)
+  if (isUnavailable(error)) {
+    request.log.error({ err: error }, 'the database is not available')
+    reply.header('retry-after', '2')
+    return answerProblem(request, reply, {
+      reason: 'unavailable',
+      details:
+        'The database cannot be reached right now. Nothing is lost: send the same request again in a moment.'
+    })
+  }
+  request.log.error({ err: error }, 'unexpected error')
+  return answerProblem(request, reply, {
+    reason: 'internal-error',
+    details:
+      'Something unexpected happened. The same request can be sent again safely; tell us the trace_id if it stays.'
+  })
+}
+
+/** Fastify's own refusals by their code, in our words. */
+function describeFrameworkError(error: unknown): ProblemContent | null {
+  if (!(error instanceof Error) || !('statusCode' in error)) return null
+  const code = 'code' in error ? String(error.code) : ''
+  switch (code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return {
+        reason: 'unsupported-media-type',
+        details: 'Send the body as JSON with content-type: application/json.'
+      }
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return {
+        reason: 'payload-too-large',
+        details: 'The body is larger than this server takes; split the bulk.'
+      }
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return { reason: 'malformed-json', details: 'The body is empty; send a JSON object.' }
+    case 'FST_ERR_BAD_URL':
+      return { reason: 'invalid-parameter', details: 'The address has an invalid percent-encoding.' }
+    case 'FST_ERR_VALIDATION':
+      return { reason: 'invalid-parameter', details: error.message }
+  }
+  if (error.statusCode === 400)
+    return {
+      reason: 'malformed-json',
+      details: 'The body cannot be read as JSON; check its quotes, commas and brackets.'
+    }
+  if (error.statusCode === 413)
+    return { reason: 'payload-too-large', details: 'The body is larger than this server takes.' }
+  return null
+}

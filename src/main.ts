@@ -1,0 +1,38 @@
+import { Command } from 'commander'
+import { demo } from './cli/demo.ts'
+import { migrateCommand } from './cli/migrate.ts'
+import { sandboxBank } from './cli/sandbox-bank.ts'
+import { start } from './cli/start.ts'
+import { UsageError } from './cli/usage-error.ts'
+import { verifyCommand } from './cli/verify.ts'
+
+const program = new Command('bulkhead').description('Bulk credit transfer engine')
+
+program
+  .command('start', { isDefault: true })
+  .description('run the API, the workers and whatever they need')
+  .option('--manual', 'pause the workers; GET /internal/jobs/transfer executes one transfer at a time')
+  .action(async (options: { manual?: boolean }) => {
+    await start({ manual: options.manual ?? false })
+  })
+program
+  .command('verify')
+  .description('prove the invariants from the database and the log of the bank')
+  .action(verifyCommand)
+program
+  .command('demo')
+  .description('submit a payroll of 1000 to the running server and watch it')
+  .option('--count <number>', 'number of transfers', '1000')
+  .action(async (options: { count: string }) => {
+    await demo(Number(options.count))
+  })
+program.command('migrate').description('bring the schema of DATABASE_URL up to date').action(migrateCommand)
+program.command('sandbox-bank').description('run the sandbox bank alone').action(sandboxBank)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 2
+}

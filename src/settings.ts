@@ -1,0 +1,99 @@
+import { z } from 'zod'
+
+const port = z.coerce.number().int().min(0).max(65535)
+const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+const url = (protocols: RegExp) =>
+  z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && protocols.test(value),
+      `has to be a URL like ${protocols.source}`
+    )
+
+/** Every setting: environment variable, type, default and meaning. docs/configuration.md is made from this. */
+export const settingsSchema = z.object({
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address that the API listens on. Demo mode: loopback only.'),
+  PORT: port.default(8000).describe('Port of the API.'),
+  ROLE: z
+    .enum(['all', 'api', 'worker'])
+    .default('all')
+    .describe('What this process does: take requests (api), execute transfers (worker), or both.'),
+  DATABASE_URL: url(/^postgres(ql)?:/)
+    .optional()
+    .describe('PostgreSQL 15 or newer. Unset: an embedded PostgreSQL is started in DATA_DIR.'),
+  DATABASE_CONNECTIONS: count(2, 200).default(10).describe('Most connections that this process opens.'),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default('./data')
+    .describe("Folder of the embedded PostgreSQL and the sandbox bank's log."),
+  BANK_URL: url(/^https?:/)
+    .optional()
+    .describe('The bank. Unset: a sandbox bank is started beside the API.'),
+  BANK_CONNECTIONS: count(1, 1000).default(64).describe('Most calls to the bank at one time.'),
+  BANK_TIMEOUT_MS: count(100, 600_000)
+    .default(10_000)
+    .describe("Milliseconds until a bank's silence is an unknown outcome."),
+  SANDBOX_BANK_PORT: port.default(8001).describe('Port of the sandbox bank.'),
+  SANDBOX_BANK_LATENCY_MS: count(0, 60_000)
+    .default(0)
+    .describe('Milliseconds that the sandbox bank takes to answer.'),
+  CHUNK_SIZE: count(1, 1000)
+    .default(100)
+    .describe('Transfers that are claimed, leased and recorded together.'),
+  WORKER_LANES: count(1, 64).default(4).describe('Claims that this process works on at one time.'),
+  LEASE_MS: count(1_000, 600_000)
+    .default(15_000)
+    .describe("Milliseconds after which a dead worker's chunks are taken over; a live worker renews them."),
+  POLL_MS: count(50, 60_000)
+    .default(1_000)
+    .describe('Milliseconds between looks for work when nothing announces any.'),
+  BODY_LIMIT_BYTES: count(1_024, 64 * 1024 * 1024)
+    .default(4 * 1024 * 1024)
+    .describe('Largest request body.'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('Least level that is logged.')
+})
+export type Settings = z.infer<typeof settingsSchema>
+
+export type ReadSettings = { outcome: 'ok'; settings: Settings } | { outcome: 'invalid'; errors: string[] }
+
+/** Reads and checks every setting and reports all that is wrong at once. An empty variable counts as unset. */
+export function readSettings(environment: Record<string, string | undefined>): ReadSettings {
+  const given = Object.fromEntries(
+    Object.keys(settingsSchema.shape)
+      .map((name) => [name, environment[name]] as const)
+      .filter(([, value]) => value !== undefined && value !== '')
+  )
+  const parsed = settingsSchema.safeParse(given)
+  if (!parsed.success)
+    return {
+      outcome: 'invalid',
+      errors: parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`)
+    }
+  const { HOST, ROLE, DATABASE_URL, BANK_URL } = parsed.data
+  if (ROLE !== 'all' && (DATABASE_URL === undefined || BANK_URL === undefined))
+    return {
+      outcome: 'invalid',
+      errors: [
+        `ROLE: ${ROLE} shares its database and bank with other processes; set DATABASE_URL and BANK_URL.`
+      ]
+    }
+  if (ROLE !== 'worker' && !isLoopback(HOST))
+    return {
+      outcome: 'invalid',
+      errors: [
+        `HOST: ${HOST} can be reached from other machines, and demo mode answers without credentials. Use 127.0.0.1.`
+      ]
+    }
+  return { outcome: 'ok', settings: parsed.data }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}

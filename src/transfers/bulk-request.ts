@@ -1,0 +1,69 @@
+import { z } from 'zod'
+
+/** Text that PostgreSQL can store and a bank can be sent: no control characters (U+0000 among them), no lone surrogate. */
+const text = (min: number, max: number) =>
+  z
+    .string()
+    .min(min)
+    .max(max)
+    .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), {
+      error: 'contains a control character or half of a surrogate pair',
+      params: { code: 'forbidden-character' }
+    })
+
+const metadata = z
+  .record(text(1, 40), text(0, 500))
+  .refine((value) => Object.keys(value).length <= 20, {
+    error: 'has more than 20 keys',
+    params: { code: 'too-long' }
+  })
+  .describe(
+    'Your own keys and values, returned as given: at most 20, keys of 1..40, values of 0..500 characters.'
+  )
+
+export const creditTransfer = z
+  .strictObject({
+    amount: text(1, 400).describe(
+      'A plain decimal in a string, greater than zero, at most 999999999.99, with no more decimals than the currency has.'
+    ),
+    currency: text(1, 400).describe('ISO 4217 code; EUR.'),
+    counterparty_name: text(1, 70).describe('Name of the payee, 1..70 characters (SEPA rulebook AT-E001).'),
+    counterparty_bic: text(1, 40).describe("BIC of the payee's bank, 8 or 11 characters (ISO 9362)."),
+    counterparty_iban: text(1, 80).describe('IBAN of the payee; spaces and case do not matter (ISO 13616).'),
+    description: text(10, 140).describe(
+      'Remittance information, 10..140 characters (SEPA rulebook AT-T009).'
+    ),
+    client_transfer_id: text(1, 64)
+      .optional()
+      .describe('Your own id of the transfer, unique within the bulk.'),
+    end_to_end_id: text(1, 35)
+      .optional()
+      .describe('Reference for the payee, at most 35 characters (ISO 20022).'),
+    metadata: metadata.optional()
+  })
+  .meta({ id: 'CreditTransfer' })
+
+/** The body of POST /transfers/bulk. Shape only: what amounts, IBANs and ids mean is checked by validateBulk. */
+export const bulkRequest = z
+  .strictObject({
+    request_id: z
+      .string()
+      .describe('Canonical UUID chosen by you. It makes the call idempotent, in your organization, for ever.')
+      .meta({ examples: ['123e4567-e89b-12d3-a456-426614174000'] }),
+    organization_bic: text(1, 40).describe('BIC of the account that pays.'),
+    organization_iban: text(1, 80).describe('IBAN of the account that pays.'),
+    credit_transfers: z.array(creditTransfer).describe('1 to 1000 transfers.'),
+    label: text(1, 140).optional().describe('A name for people.'),
+    on_failure: z
+      .enum(['continue', 'stop'])
+      .optional()
+      .describe(
+        'After a definitive failure: go on with the others (default), or send nothing more and cancel the rest.'
+      ),
+    execution_date: z.iso.date().optional().describe('YYYY-MM-DD (UTC); only today for now.'),
+    control_sum: text(1, 400).optional().describe('Sum of all amounts; refused if it is not.'),
+    metadata: metadata.optional()
+  })
+  .meta({ id: 'BulkRequest' })
+
+export type BulkRequest = z.infer<typeof bulkRequest>

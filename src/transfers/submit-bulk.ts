@@ -1,0 +1,207 @@
+import type { Context } from '../context.ts'
+import { isUniqueViolation } from '../database/errors.ts'
+import type { Tx } from '../database/statement.ts'
+import { statement } from '../database/statement.ts'
+import { formatAmount } from '../domain/money.ts'
+import type { ProblemContent } from '../domain/problem.ts'
+import { makeBulkReference } from '../domain/reference.ts'
+import { acceptBulk } from './accept-queries.ts'
+import { readRequest } from './read-request.ts'
+import { checkRequestId, validateBulk, type ValidBulk } from './validate-bulk.ts'
+
+/** What the acceptance of a bulk is answered with, the first time and at every replay. */
+export interface Acceptance {
+  bulk_id: string
+  message: 'Bulk transfer accepted'
+  status: 'PENDING'
+  status_url: string
+  transfer_count: number
+  total_amount: string
+  currency: string
+  accepted_at: string
+  warnings: []
+}
+
+export type Submission =
+  | { outcome: 'accepted' | 'replayed'; acceptance: Acceptance }
+  | { outcome: 'refused'; problem: ProblemContent }
+
+/**
+ * Accepts a bulk or refuses it, never anything between. Accepted: the money is reserved and the bulk survives any
+ * crash. Refused: nothing is left behind and the request_id is free. The same content again: the first answer again.
+ */
+export async function submitBulk(
+  context: Context,
+  organizationId: number,
+  body: unknown
+): Promise<Submission> {
+  const checked = await check(context, organizationId, body)
+  if (checked.outcome !== 'valid') return checked
+  const { bulk } = checked
+  let accepted = await accept(context, organizationId, bulk)
+  while (accepted === null) {
+    const explained = await explain(context.db, organizationId, bulk)
+    if (explained.outcome !== 'acceptable') return explained
+    // What stood in its way (too little money) has gone since: the next try decides.
+    accepted = await accept(context, organizationId, bulk)
+  }
+  const hint = { organization_id: organizationId, bulk_no: accepted.bulk_no.toString() }
+  // Not awaited: a hint that is lost or late costs a poll, and the client should not wait for it.
+  context.broker.announce(hint).catch((error: unknown) => {
+    context.log.warn({ err: error }, 'could not announce work; workers find it when they poll')
+  })
+  return { outcome: 'accepted', acceptance: describeAcceptance(bulk, accepted.accepted_at) }
+}
+
+/** What submitBulk would answer, with nothing stored and the request_id not consumed. */
+export async function previewBulk(
+  context: Context,
+  organizationId: number,
+  body: unknown
+): Promise<Submission> {
+  const checked = await check(context, organizationId, body)
+  if (checked.outcome !== 'valid') return checked
+  const explained = await explain(context.db, organizationId, checked.bulk)
+  if (explained.outcome !== 'acceptable') return explained
+  const now = new Date(context.clock.nowMs())
+  return { outcome: 'accepted', acceptance: describeAcceptance(checked.bulk, now) }
+}
+
+type Checked = { outcome: 'valid'; bulk: ValidBulk } | Submission
+
+/** All checks of the body itself. A request_id that is taken wins over whatever is wrong behind it. */
+async function check(context: Context, organizationId: number, body: unknown): Promise<Checked> {
+  const read = readRequest(body)
+  if (read.outcome === 'refused') return read
+  const idProblem = checkRequestId(read.request.request_id)
+  if (idProblem) return { outcome: 'refused', problem: idProblem }
+  const today = new Date(context.clock.nowMs()).toISOString().slice(0, 10)
+  const validated = validateBulk(read.request, read.transferCount, today)
+  if (validated.outcome === 'valid') return validated
+  const [taken] = await findBulk(context.db, {
+    organization_id: organizationId,
+    request_id: read.request.request_id.toLowerCase()
+  })
+  return taken ? { outcome: 'refused', problem: alreadyProcessed(taken.request_id) } : validated
+}
+
+async function accept(context: Context, organizationId: number, bulk: ValidBulk) {
+  try {
+    const [row] = await acceptBulk(context.db, {
+      organization_id: organizationId,
+      request_id: bulk.request_id,
+      iban: bulk.organization_iban,
+      bic: bulk.organization_bic,
+      currency: bulk.currency,
+      total_minor: bulk.total_minor,
+      transfer_count: bulk.transfer_count,
+      chunk_size: context.settings.CHUNK_SIZE,
+      on_failure: bulk.on_failure,
+      bulk_reference: makeBulkReference(context.clock.nowMs(), context.random.bytes(10)),
+      content_hash: bulk.content_hash,
+      label: bulk.label,
+      metadata: bulk.metadata,
+      transfers: bulk.transfers
+    })
+    return row ?? null
+  } catch (error) {
+    // The same request_id from two accounts at once: the second of them is explained like any other repetition.
+    if (isUniqueViolation(error, 'bulk_organization_id_request_id_key')) return null
+    throw error
+  }
+}
+
+const findBulk = statement(
+  'find-bulk-by-request-id',
+  { organization_id: 'int4', request_id: 'uuid' },
+  { request_id: 'uuid', content_hash: 'bytea', accepted_at: 'timestamptz' },
+  `select request_id, content_hash, accepted_at from bulk
+   where organization_id = :organization_id and request_id = :request_id`
+)
+
+const findPayer = statement(
+  'find-payer',
+  { organization_id: 'int4', iban: 'text', bic: 'text', currency: 'text' },
+  { available_minor: 'int8' },
+  `select balance_minor - reserved_minor as available_minor from account
+   where organization_id = :organization_id and iban = :iban and bic = :bic and currency = :currency`
+)
+
+/** Why a bulk was not accepted, in the order in which reasons win: replay, taken id, account, funds. */
+async function explain(
+  tx: Tx,
+  organizationId: number,
+  bulk: ValidBulk
+): Promise<Submission | { outcome: 'acceptable' }> {
+  const [taken] = await findBulk(tx, { organization_id: organizationId, request_id: bulk.request_id })
+  if (taken)
+    return taken.content_hash.equals(bulk.content_hash)
+      ? { outcome: 'replayed', acceptance: describeAcceptance(bulk, taken.accepted_at) }
+      : { outcome: 'refused', problem: alreadyProcessed(bulk.request_id) }
+  const [payer] = await findPayer(tx, {
+    organization_id: organizationId,
+    iban: bulk.organization_iban,
+    bic: bulk.organization_bic,
+    currency: bulk.currency
+  })
+  if (!payer) return { outcome: 'refused', problem: unknownAccount }
+  if (payer.available_minor < bulk.total_minor)
+    return { outcome: 'refused', problem: notEnoughFunds(bulk, payer) }
+  return { outcome: 'acceptable' }
+}
+
+function describeAcceptance(bulk: ValidBulk, acceptedAt: Date): Acceptance {
+  return {
+    bulk_id: bulk.request_id,
+    message: 'Bulk transfer accepted',
+    status: 'PENDING',
+    status_url: `/transfers/bulk/${bulk.request_id}/status`,
+    transfer_count: bulk.transfer_count,
+    total_amount: formatAmount(bulk.total_minor, bulk.currency),
+    currency: bulk.currency,
+    accepted_at: acceptedAt.toISOString(),
+    warnings: []
+  }
+}
+
+function alreadyProcessed(requestId: string): ProblemContent {
+  return {
+    reason: 'already-processed',
+    details: `Request ${requestId} already processed.`,
+    errors: [
+      {
+        pointer: '/request_id',
+        code: 'taken',
+        detail: `A bulk with other content has this request_id: see /transfers/bulk/${requestId}. Use a new request_id.`
+      }
+    ]
+  }
+}
+
+const unknownAccount: ProblemContent = {
+  reason: 'unknown-account',
+  details: 'Your account should be active',
+  errors: [
+    {
+      pointer: '/organization_iban',
+      code: 'unknown-account',
+      detail: 'Your organization has no account with this IBAN and BIC; GET /accounts lists yours.'
+    }
+  ]
+}
+
+function notEnoughFunds(bulk: ValidBulk, payer: { available_minor: bigint }): ProblemContent {
+  const total = formatAmount(bulk.total_minor, bulk.currency)
+  const available = formatAmount(payer.available_minor, bulk.currency)
+  return {
+    reason: 'insufficient-account-balance',
+    details: 'Not enough funds',
+    errors: [
+      {
+        pointer: '/organization_iban',
+        code: 'insufficient-funds',
+        detail: `The bulk needs ${total} ${bulk.currency}; ${available} ${bulk.currency} is available.`
+      }
+    ]
+  }
+}

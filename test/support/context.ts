@@ -1,0 +1,31 @@
+import { randomBytes } from 'node:crypto'
+import type { Context } from '../../src/context.ts'
+import type { Broker } from '../../src/broker/broker.ts'
+import { readSettings, type Settings } from '../../src/settings.ts'
+import { createLog } from '../../src/telemetry/log.ts'
+import { createScriptedBank, type ScriptedBank } from './scripted-bank.ts'
+import type { TestDatabase } from './database.ts'
+
+export type TestContext = Context & { bank: ScriptedBank }
+
+/** A context on a test's database, with a scripted bank, a silent log and hints that nobody needs. */
+export function createTestContext(database: TestDatabase, settings: Partial<Settings> = {}): TestContext {
+  const read = readSettings({ LOG_LEVEL: 'silent' })
+  if (read.outcome === 'invalid') throw new Error(read.errors.join('; '))
+  return {
+    settings: { ...read.settings, ...settings },
+    db: database.db,
+    bank: createScriptedBank(),
+    broker: silentBroker,
+    log: createLog('silent'),
+    clock: { nowMs: () => Date.now() },
+    random: { fraction: () => 0.5, bytes: (count) => randomBytes(count) }
+  }
+}
+
+/** Loses every hint, as a broker may. */
+export const silentBroker: Broker = {
+  announce: () => Promise.resolve(),
+  listen: () => Promise.resolve(),
+  close: () => Promise.resolve()
+}

@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto'
+import { after } from 'node:test'
+import pg from 'pg'
+import { openDatabase, type Database } from '../../src/database/database.ts'
+
+const server = process.env['BULKHEAD_TEST_SERVER'] ?? ''
+const template = process.env['BULKHEAD_TEST_TEMPLATE'] ?? ''
+
+export interface TestDatabase {
+  db: Database
+  url: string
+  /** Any SQL at all, outside of the program's statements: to look, and to corrupt. */
+  sql<Row extends pg.QueryResultRow = Record<string, unknown>>(
+    text: string,
+    values?: unknown[]
+  ): Promise<Row[]>
+}
+
+/** A migrated database of this test file's own, gone when the file is done. */
+export async function createTestDatabase(
+  options: { migrated?: boolean; maxConnections?: number } = {}
+): Promise<TestDatabase> {
+  if (server === '') throw new Error('run the tests with: npm test -- test/the-file.test.ts')
+  const name = `bulkhead_${randomUUID().replaceAll('-', '')}`
+  await administer(`create database ${name} ${options.migrated === false ? '' : `template ${template}`}`)
+  const url = new URL(server)
+  url.pathname = name
+  const db = openDatabase({
+    url: url.href,
+    maxConnections: options.maxConnections ?? 20,
+    applicationName: 'bulkhead-test'
+  })
+  const raw = new pg.Pool({ connectionString: url.href, max: 2 })
+  raw.on('error', () => undefined)
+  after(async () => {
+    await db.close()
+    await raw.end()
+    await administer(`drop database ${name} with (force)`)
+  })
+  return {
+    db,
+    url: url.href,
+    async sql<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) {
+      const { rows } = await raw.query<Row>(text, values)
+      return rows
+    }
+  }
+}
+
+async function administer(sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,50 @@
+import type { BankAnswer, BankConnector, PaymentOrder } from '../../src/banking/connector.ts'
+import { formatAmount } from '../../src/domain/money.ts'
+
+export interface ScriptedBank extends BankConnector {
+  /** Every payment that this bank executed, by reference. */
+  executed: Map<string, PaymentOrder>
+  /** Every call, in order. */
+  calls: { kind: 'submit' | 'inquire'; reference: string }[]
+  /** Says what becomes of a payment; the default executes it. May wait. */
+  script: (
+    order: PaymentOrder,
+    kind: 'submit' | 'inquire'
+  ) => Promise<BankAnswer | 'execute'> | BankAnswer | 'execute'
+}
+
+/** A bank in this process that is idempotent by reference and answers as a test wants it to. */
+export function createScriptedBank(abilities: Partial<BankConnector['abilities']> = {}): ScriptedBank {
+  const bank: ScriptedBank = {
+    abilities: { idempotent_submit: true, ...abilities },
+    executed: new Map(),
+    calls: [],
+    script: () => 'execute',
+    submit: (order) => answer('submit', order),
+    inquire: (order) => answer('inquire', order),
+    ping: () => Promise.resolve(true),
+    close: () => Promise.resolve()
+  }
+
+  async function answer(kind: 'submit' | 'inquire', order: PaymentOrder): Promise<BankAnswer> {
+    bank.calls.push({ kind, reference: order.reference })
+    const scripted = await bank.script(order, kind)
+    if (scripted !== 'execute') return scripted
+    if (kind === 'inquire')
+      return bank.executed.has(order.reference) ? { outcome: 'executed' } : { outcome: 'not-found' }
+    bank.executed.set(order.reference, order)
+    return { outcome: 'executed' }
+  }
+
+  return bank
+}
+
+/** The bank's log as the checker reads it. */
+export function logOf(bank: ScriptedBank) {
+  return [...bank.executed.values()].map((order) => ({
+    reference: order.reference,
+    amount: formatAmount(order.amount_minor, order.currency),
+    currency: order.currency,
+    counterparty_iban: order.counterparty_iban
+  }))
+}
