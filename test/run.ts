@@ -43,7 +43,7 @@ function withDatabase(name: string): string {
 }
 
 function runTests(environment: Record<string, string>): Promise<number> {
-  const flags = ['--test', '--test-concurrency=2', '--test-timeout=300000']
+  const flags = ['--test', '--test-concurrency=2', '--test-timeout=180000']
   const child = spawn(process.execPath, [...flags, ...(files.length > 0 ? files : ['test/**/*.test.ts'])], {
     stdio: 'inherit',
     env: { ...process.env, ...environment }

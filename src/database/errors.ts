@@ -7,14 +7,15 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
 
 /**
  * Whether the database could not be asked, as opposed to having refused: no connection, a connection lost, the server
- * starting or stopping, out of connections, cut off or full (SQLSTATE classes 08, 53, 57, 58).
+ * starting or stopping, out of connections, cut off or full (SQLSTATE classes 08, 53, 57, 58, and
+ * 55000, 25006: a database that takes no connections, or is a standby).
  */
 export function isUnavailable(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return /^(08|53|57|58)/.test(error.code ?? '')
+  if (error instanceof pg.DatabaseError) return /^(08|53|57|58|55000|25006)/.test(error.code ?? '')
   if (!(error instanceof Error)) return false
   if ('code' in error && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)/.test(String(error.code)))
     return true
-  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/.test(
+  return /^(Connection terminated|Cannot use a pool after calling end|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/.test(
     error.message
   )
 }

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { Problem, reasons, type ProblemContent, type Reason } from '../domain/problem.ts'
 import { isUnavailable } from '../database/errors.ts'
+import { traceparent } from './trace.ts'
 import { findRequestId } from '../transfers/read-request.ts'
 
 /** Most errors that one answer lists; 1000 transfers with four faults each fit. */
@@ -58,6 +59,7 @@ export function answerProblem(
     errors_total: errors.length,
     errors_truncated: errors.length > maxErrors
   }
+  if (!reply.hasHeader('traceparent')) reply.header('traceparent', traceparent(request.id))
   return reply
     .code(status)
     .header('content-type', 'application/problem+json')

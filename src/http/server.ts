@@ -32,6 +32,7 @@ export async function buildServer(context: Context, options: ServerOptions): Pro
     keepAliveTimeout: 65_000,
     genReqId: traceIdOf,
     clientErrorHandler: answerClientError,
+    frameworkErrors: answerError,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true }
   }).withTypeProvider<ZodTypeProvider>()

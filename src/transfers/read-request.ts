@@ -19,7 +19,7 @@ export function readRequest(body: unknown): ReadRequest {
       : body
   const parsed = bulkRequest.safeParse(bounded)
   if (parsed.success) return { outcome: 'ok', request: parsed.data, transferCount: list.length }
-  const errors = parsed.error.issues.flatMap((issue) => describeIssue(issue, list))
+  const errors = firstPerPlace(parsed.error.issues.flatMap((issue) => describeIssue(issue, list)))
   const details = `The body does not have the right shape: ${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong, see errors.`
   return { outcome: 'refused', problem: { reason: 'invalid-request', details, errors } }
 }
@@ -32,6 +32,12 @@ export function findRequestId(body: unknown): string | null {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A value of the wrong type is not also too short. */
+function firstPerPlace(errors: ErrorItem[]): ErrorItem[] {
+  const seen = new Set<string>()
+  return errors.filter(({ pointer }) => !seen.has(pointer) && seen.add(pointer))
 }
 
 function describeIssue(issue: z.core.$ZodIssue, list: unknown[]): ErrorItem[] {

@@ -1,0 +1,96 @@
+import { statement } from '../database/statement.ts'
+import type { Check, Violation } from './violation.ts'
+
+/** Keys that make something happen once: a request, a reference, an end of a transfer, a line of an account. */
+const uniqueKeys = [
+  'account (organization_id, account_id)',
+  'account (organization_id, iban)',
+  'posting (organization_id, account_id, line_no)',
+  'bulk (organization_id, bulk_no)',
+  'bulk (organization_id, request_id)',
+  'bulk (organization_id, bulk_reference)',
+  'transfer (organization_id, bulk_no, seq)',
+  'outcome (organization_id, bulk_no, seq)',
+  'attempt (organization_id, bulk_no, seq, attempt_no)',
+  'chunk (organization_id, bulk_no, chunk_no)'
+]
+
+const guards = [
+  'append_only on transfer',
+  'append_only on outcome',
+  'append_only on attempt',
+  'append_only on posting',
+  'no_delete on bulk',
+  'no_delete on chunk',
+  'no_delete on account',
+  'no_delete on organization',
+  'guard on bulk',
+  'guard on chunk'
+]
+
+/** Those rules of the migrations that keep states and amounts within bounds, with the names PostgreSQL gave them. */
+const constraints = [
+  ...['check', 'check1', 'check2', 'posting_count_check', 'organization_id_fkey'].map(
+    (name) => `account_${name} on account`
+  ),
+  ...['check', 'check1', 'check2', 'check3', 'check4', 'amount_minor_check', 'line_no_check'].map(
+    (name) => `posting_${name} on posting`
+  ),
+  ...['check', 'check1', 'check2', 'check3', 'final_exactly_when_all_are', 'total_minor_check'].map(
+    (name) => `bulk_${name} on bulk`
+  ),
+  ...['transfer_count_check', 'bulk_reference_check', 'organization_id_account_id_fkey'].map(
+    (name) => `bulk_${name} on bulk`
+  ),
+  ...['amount_minor_check', 'seq_check'].map((name) => `transfer_${name} on transfer`),
+  ...['amount_minor_check', 'status_check', 'check'].map((name) => `outcome_${name} on outcome`),
+  ...['attempt_no_check', 'status_check'].map((name) => `attempt_${name} on attempt`),
+  ...['open_minor_check', 'status_check', 'seqs_check', 'organization_id_bulk_no_fkey'].map(
+    (name) => `chunk_${name} on chunk`
+  )
+]
+
+/** What of the schema is in force: enabled triggers, validated constraints, unique keys with a valid index. */
+const selectGuards = statement(
+  'verify-schema',
+  {},
+  { what: 'text' },
+  `select format('%s on %s', tgname, tgrelid::regclass) as what
+   from pg_trigger where not tgisinternal and tgenabled in ('O', 'A')
+   union all
+   select format('%s on %s', conname, conrelid::regclass)
+   from pg_constraint where contype in ('c', 'f') and conrelid <> 0 and convalidated
+   union all
+   select format('%s (%s)', c.conrelid::regclass,
+                 (select string_agg(a.attname, ', ' order by k.nr)
+                  from unnest(c.conkey) with ordinality as k (attnum, nr)
+                  join pg_attribute a on (a.attrelid, a.attnum) = (c.conrelid, k.attnum)))
+   from pg_constraint c join pg_index i on i.indexrelid = c.conindid
+   where c.contype in ('p', 'u') and i.indisvalid and i.indisunique`
+)
+
+const checkGuards: Check = async (tx, row_limit) => {
+  const inForce = new Set((await selectGuards(tx, {})).map((row) => row.what))
+  const missing = (what: string) => !inForce.has(what)
+  const violations: Violation[] = [
+    ...uniqueKeys.filter(missing).map((key) => ({
+      invariant: key.startsWith('bulk') ? ('I6' as const) : ('I7' as const),
+      subject: `unique key ${key}`,
+      details: 'it does not exist or is not valid: nothing keeps a second row out'
+    })),
+    ...guards.filter(missing).map((trigger) => ({
+      invariant: 'I7' as const,
+      subject: `trigger ${trigger}`,
+      details: 'it does not exist or is disabled: what is final could be changed'
+    })),
+    ...constraints.filter(missing).map((constraint) => ({
+      invariant: 'I7' as const,
+      subject: `constraint ${constraint}`,
+      details: 'it does not exist or is not validated'
+    }))
+  ]
+  return violations.slice(0, row_limit)
+}
+
+/** I6 and I7: the schema still refuses what it was made to refuse. */
+export const schemaChecks: Record<string, Check> = { 'guards of the schema': checkGuards }
