@@ -2,6 +2,7 @@
 export const currencies = { EUR: { decimals: 2 } } as const
 export type Currency = keyof typeof currencies
 
+/** Whether accounts and transfers may have this currency. */
 export function isCurrency(code: string): code is Currency {
   return Object.hasOwn(currencies, code)
 }

@@ -31,6 +31,7 @@ export const transferTransitions: Record<TransferStatus, readonly TransferStatus
   CANCELLED: []
 }
 
+/** Whether a transfer in this status stays in it for ever. */
 export function isFinal(status: TransferStatus): boolean {
   return transferTransitions[status].length === 0
 }

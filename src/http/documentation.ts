@@ -1,6 +1,8 @@
+import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { Problem, reasons, type Reason } from '../domain/problem.ts'
 import type { Server } from './server.ts'
 
 /** Serves the OpenAPI document at /openapi.json and, from the same, the pages at /docs; nothing is loaded from elsewhere. */
@@ -24,7 +26,13 @@ export async function documentApi(server: Server): Promise<void> {
       ]
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject
+    transformObject: (document) => tidy(jsonSchemaTransformObject(document))
+  })
+  server.get('/problems/:reason', { schema: { hide: true } }, (request) => {
+    const { reason } = request.params as { reason: string }
+    if (!Object.hasOwn(reasons, reason))
+      throw new Problem({ reason: 'not-found', details: 'There is no problem with this reason.' })
+    return { reason, ...reasons[reason as Reason] }
   })
   server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger())
   await server.register(swaggerUi, {
@@ -32,4 +40,49 @@ export async function documentApi(server: Server): Promise<void> {
     staticCSP: true,
     uiConfig: { docExpansion: 'list', defaultModelsExpandDepth: 0 }
   })
+}
+
+/**
+ * What the schema library writes is right but clumsy: it names each schema twice, as input and as output, which are
+ * the same here, and gives refusals the media type of other answers.
+ */
+function tidy<T extends object>(document: T): T {
+  const text = JSON.stringify(document).replaceAll(/(#\/components\/schemas\/\w+)Input"/g, '$1"')
+  const tidied = JSON.parse(text) as T & Document
+  const { schemas } = tidied.components
+  tidied.components.schemas = Object.fromEntries(
+    Object.entries(schemas).filter(([name]) => !name.endsWith('Input'))
+  )
+  for (const operation of Object.values(tidied.paths).flatMap((path) => Object.values(path)))
+    for (const [status, response] of Object.entries(operation.responses)) {
+      if (response.description === 'Default Response') response.description = describeStatus(status)
+      const json = response.content?.['application/json']
+      if (json?.schema.$ref === '#/components/schemas/Problem')
+        response.content = { 'application/problem+json': json }
+    }
+  return tidied
+}
+
+/** The reasons that a status can have, or its standard name. */
+function describeStatus(status: string): string {
+  const names = Object.entries(reasons).flatMap(([reason, entry]) =>
+    String(entry.status) === status ? [reason] : []
+  )
+  return names.length > 0 ? names.join(', ') : (STATUS_CODES[status] ?? '')
+}
+
+interface Document {
+  components: { schemas: Record<string, unknown> }
+  paths: Record<
+    string,
+    Record<
+      string,
+      {
+        responses: Record<
+          string,
+          { description: string; content?: Record<string, { schema: { $ref?: string } }> }
+        >
+      }
+    >
+  >
 }

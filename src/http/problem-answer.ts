@@ -45,7 +45,7 @@ export function answerProblem(
   const { status, title } = reasons[content.reason]
   const errors = content.errors ?? []
   const body: z.infer<typeof problemSchema> = {
-    type: `/docs/problems#${content.reason}`,
+    type: `/problems/${content.reason}`,
     title,
     status,
     detail: content.details,

@@ -82,7 +82,7 @@ function answerClientError(error: { code: string }, socket: import('node:net').S
   const [line, status] = tooLarge ? ['431 Request Header Fields Too Large', 431] : ['400 Bad Request', 400]
   const details = tooLarge ? 'The request headers are too large.' : 'This is not a valid HTTP request.'
   const body = JSON.stringify({
-    type: `/docs/problems#${reason}`,
+    type: `/problems/${reason}`,
     title: details,
     status,
     detail: details,

@@ -145,10 +145,12 @@ function answerUnsettled({ outcome, why }: Unsettled): Answer {
     : problem(503, 'unavailable', `Nothing was executed: ${why}.`)
 }
 
+/** A refusal of a method, naming those that the route takes. */
 export function notAllowed(allow: string): Answer {
   return { ...problem(405, 'method-not-allowed', `This route allows ${allow}.`), allow }
 }
 
+/** A refusal: what is wrong as a code, and in words. */
 export function problem(status: number, reason: string, details: string): Answer {
   return { status, body: { reason, details } }
 }

@@ -1,0 +1,71 @@
+import { makeContext } from '../src/cli/make-context.ts'
+import { reasonCodes } from '../src/domain/reason-code.ts'
+import { reasons } from '../src/domain/problem.ts'
+import { describeApi } from '../src/http/describe-api.ts'
+import { readSettings, settingsSchema } from '../src/settings.ts'
+import { createLog } from '../src/telemetry/log.ts'
+
+/** Every file that is made from the code, by its path. A test compares them with what is committed. */
+export async function generateFiles(): Promise<Record<string, string>> {
+  return {
+    'openapi.json': await openApi(),
+    'docs/configuration.md': configuration(),
+    'docs/problems.md': problems()
+  }
+}
+
+const notice = '<!-- Made from the code by `npm run generate`; do not edit. -->\n\n'
+
+async function openApi(): Promise<string> {
+  const read = readSettings({})
+  if (read.outcome === 'invalid') throw new Error(read.errors.join('; '))
+  // Nothing of this context is ever connected to.
+  const context = makeContext(read.settings, createLog('silent'), {
+    databaseUrl: 'postgres://localhost/none',
+    bankUrl: 'http://localhost:1'
+  })
+  return `${JSON.stringify(await describeApi(context), null, 2)}\n`
+}
+
+function configuration(): string {
+  const rows = Object.entries(settingsSchema.shape).map(([name, schema]) => {
+    const fallback = schema.safeParse(undefined)
+    const shown = fallback.success && fallback.data !== undefined ? `\`${fallback.data}\`` : ''
+    return `| \`${name}\` | ${shown} | ${schema.description ?? ''} |`
+  })
+  return `${notice}# Configuration
+
+Settings are environment variables. All are checked at the start, and everything that is wrong is told at once.
+
+| variable | default | meaning |
+|---|---|---|
+${rows.join('\n')}
+`
+}
+
+function problems(): string {
+  const reasonRows = Object.entries(reasons).map(
+    ([reason, { status, title }]) => `| \`${reason}\` | ${status} | ${title} |`
+  )
+  const codeRows = Object.entries(reasonCodes).map(
+    ([code, { message, retryable }]) => `| \`${code}\` | ${message} | ${retryable ? 'yes' : 'no'} |`
+  )
+  return `${notice}# Problems
+
+Every refusal, whatever its cause, has the same body: \`application/problem+json\` (RFC 9457), with the reason in
+\`error.reason\` and, where single things are wrong, all of them in \`errors\` with a JSON pointer, the index of the
+transfer and what to do.
+
+| reason | status | meaning |
+|---|---|---|
+${reasonRows.join('\n')}
+
+# Reason codes of failed transfers
+
+A transfer that a bank rejected is \`FAILED\` and says why in \`failure.code\` (ISO 20022 external status reason codes).
+
+| code | meaning | can a retry help |
+|---|---|---|
+${codeRows.join('\n')}
+`
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import pg from 'pg'
+import { readAccount } from '../../src/accounts/read-accounts.ts'
+import { migrate } from '../../src/database/migrate.ts'
+import { readBulkStatus } from '../../src/transfers/read-bulk.ts'
+import { submitBulk } from '../../src/transfers/submit-bulk.ts'
+import { aBulk, anOrganization, payer } from '../support/builders.ts'
+import { createTestContext } from '../support/context.ts'
+import { createTestDatabase } from '../support/database.ts'
+
+const files = await readdir(path.join(import.meta.dirname, '../../migrations'))
+const names = files.map((file) => path.basename(file, '.sql')).toSorted()
+
+describe('migrating', () => {
+  it('runs each file once, in order, when three processes start at once', async () => {
+    const { sql, url } = await createTestDatabase({ migrated: false })
+    const ran = await Promise.all([migrate(url), migrate(url), migrate(url)])
+    assert.deepEqual(
+      ran.toSorted((a, b) => a.length - b.length),
+      [[], [], names]
+    )
+    const recorded = await sql('select name from migration order by id')
+    assert.deepEqual(
+      recorded.map(({ name }) => name),
+      names
+    )
+  })
+
+  it('does nothing the second time, and keeps what is stored', async () => {
+    const database = await createTestDatabase({ migrated: false })
+    const { db, url } = database
+    await migrate(url)
+    const organizationId = await anOrganization(db)
+    const bulk = aBulk({ transfers: 3 })
+    await submitBulk(createTestContext(database), organizationId, bulk)
+    const look = async () => ({
+      bulk: await readBulkStatus(db, organizationId, bulk.request_id),
+      account: await readAccount(db, organizationId, payer.organization_iban)
+    })
+    const before = await look()
+    assert.deepEqual([before.bulk?.pending.count, before.account?.reserved], [3, '300.00'])
+    assert.deepEqual(await migrate(url), [])
+    assert.deepEqual(await look(), before)
+  })
+
+  it('waits for nobody who holds rows when there is nothing to do', async () => {
+    const { db, sql, url } = await createTestDatabase()
+    await anOrganization(db)
+    const holder = new pg.Client({ connectionString: url })
+    await holder.connect()
+    try {
+      await holder.query('begin')
+      for (const table of ['organization', 'account', 'migration'])
+        await holder.query(`select from ${table} for update`)
+      assert.deepEqual(await migrate(url), [])
+      const locks = await sql('select from pg_locks where not granted')
+      assert.equal(locks.length, 0)
+    } finally {
+      await holder.end()
+    }
+  })
+
+  it('leaves nothing behind of a file that fails, and goes on from there', async () => {
+    const { sql, url } = await createTestDatabase({ migrated: false })
+    await sql('create table posting (in_the_way int)')
+    await assert.rejects(migrate(url), /relation "posting" already exists/)
+    const [account] = await sql(
+      `select to_regclass('account') as account, to_regclass('organization') as organization`
+    )
+    const recorded = await sql('select name from migration')
+    // One transaction holds every file of a run.
+    assert.deepEqual([account?.['account'], recorded], [null, []])
+    await sql('drop table posting')
+    assert.deepEqual(await migrate(url), names)
+  })
+})
