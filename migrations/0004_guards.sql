@@ -15,8 +15,8 @@ create trigger no_delete before delete or truncate on chunk for each statement e
 create trigger no_delete before delete or truncate on account for each statement execute function refuse_change();
 create trigger no_delete before delete or truncate on organization for each statement execute function refuse_change();
 
--- The instruction part of a bulk never changes, counts never fall, and a final bulk stays as it is; only what the
--- bank sends back afterwards is counted beside it.
+-- The instruction part of a bulk never changes, counts and their amounts never fall, and a final bulk stays as it is;
+-- only what the bank sends back afterwards is counted beside it.
 create function guard_bulk() returns trigger language plpgsql as $$
 begin
   if (new.organization_id, new.bulk_no, new.account_id, new.request_id, new.bulk_reference, new.content_hash, new.currency,
@@ -26,6 +26,8 @@ begin
       old.transfer_count, old.total_minor, old.on_failure, old.accepted_at, old.label, old.metadata)
      or new.executed_count < old.executed_count or new.failed_count < old.failed_count
      or new.cancelled_count < old.cancelled_count or new.returned_count < old.returned_count
+     or new.executed_minor < old.executed_minor or new.failed_minor < old.failed_minor
+     or new.cancelled_minor < old.cancelled_minor or new.returned_minor < old.returned_minor
      or new.version <= old.version
      or (old.completed_at is not null and
          (new.status, new.completed_at, new.executed_count, new.executed_minor, new.failed_count, new.failed_minor, new.cancelled_count, new.cancelled_minor)

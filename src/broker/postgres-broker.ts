@@ -15,34 +15,43 @@ const notifyWork = statement(
   `select pg_notify('bulkhead_work', :payload)::text as notified`
 )
 
-/** Hints by LISTEN and NOTIFY: nothing to run beside PostgreSQL. */
+/** Hints by LISTEN and NOTIFY, on one connection for all listeners: nothing to run beside PostgreSQL. */
 export function createPostgresBroker(tx: Tx, databaseUrl: string, log: Log): Broker {
+  const listeners = new Set<() => void>()
   let client: pg.Client | undefined
   let closed = false
   let reconnect: NodeJS.Timeout | undefined
 
-  async function connect(listener: () => void): Promise<void> {
+  const tellAll = (): void => {
+    for (const listener of listeners) listener()
+  }
+
+  async function connect(): Promise<void> {
     const next = new pg.Client({
       connectionString: databaseUrl,
       application_name: 'bulkhead-listen',
       keepAlive: true
     })
-    next.on('notification', listener)
-    next.once('error', () => undefined)
+    client = next
+    next.on('notification', tellAll)
+    // What broke the connection is followed by its end, where it is dealt with.
+    next.on('error', () => undefined)
     next.once('end', () => {
       if (closed || client !== next) return
       log.warn('the connection that listens for work is lost; connecting again')
-      retry(listener)
+      connectLater()
     })
     await next.connect()
-    client = next
     await next.query('listen bulkhead_work')
+    // Hints of the time without a connection are lost, so there may be work.
+    tellAll()
   }
 
-  function retry(listener: () => void): void {
+  function connectLater(): void {
+    client = undefined
     reconnect = setTimeout(() => {
-      connect(listener).then(listener, () => {
-        if (!closed) retry(listener)
+      connect().catch(() => {
+        if (!closed) connectLater()
       })
     }, 1_000)
   }
@@ -51,7 +60,10 @@ export function createPostgresBroker(tx: Tx, databaseUrl: string, log: Log): Bro
     async announce(hint) {
       await notifyWork(tx, { payload: JSON.stringify(hint) })
     },
-    listen: connect,
+    async listen(listener) {
+      listeners.add(listener)
+      if (client === undefined && reconnect === undefined) await connect()
+    },
     async close() {
       closed = true
       clearTimeout(reconnect)

@@ -12,3 +12,8 @@ export function loadSettings(): Settings {
     ].join('\n')
   )
 }
+
+/** Whether npm runs this process as a script of package.json. */
+export function isStartedByNpm(): boolean {
+  return process.env['npm_lifecycle_event'] !== undefined
+}

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os'
 import type { Context } from '../context.ts'
-import { migrate } from '../database/migrate.ts'
 import { Worker } from '../execution/worker.ts'
 import { buildServer } from '../http/server.ts'
 import { ensureDemoOrganization } from '../organizations/demo-organization.ts'
 import type { Settings } from '../settings.ts'
 import { createLog, type Log } from '../telemetry/log.ts'
-import { loadSettings } from './load-settings.ts'
+import { isStartedByNpm, loadSettings } from './load-settings.ts'
 import { closeContext, makeContext } from './make-context.ts'
+import { migrateOrExplain } from './migrate.ts'
 import { provideDatabase } from './open-database.ts'
 import { runSandboxBank } from './run-sandbox-bank.ts'
 import { UsageError } from './usage-error.ts'
@@ -25,8 +25,10 @@ export async function start(options: { manual: boolean }): Promise<void> {
   const log = createLog(settings.LOG_LEVEL)
   const stops: Stops = []
   const stop = stopOnce(stops, log)
-  process.once('SIGINT', () => void stop('SIGINT'))
-  process.once('SIGTERM', () => void stop('SIGTERM'))
+  // Not once: Ctrl-C comes twice where npm passes it on to its group's only process, and the second would kill.
+  process.on('SIGINT', () => void stop('SIGINT'))
+  process.on('SIGTERM', () => void stop('SIGTERM'))
+  if (isStartedByNpm()) stopWithParent(stop)
   try {
     await bringUp(settings, log, options, stops)
   } catch (error) {
@@ -44,7 +46,7 @@ async function bringUp(
   const tell = (message: string): void => void process.stderr.write(`${message}\n`)
   const database = await provideDatabase(settings, tell)
   stops.push(database.stop)
-  const migrations = await migrate(database.url)
+  const migrations = await migrateOrExplain(database.url)
   if (migrations.length > 0) tell(`Migrated the database: ${migrations.join(', ')}`)
 
   const bankUrl = settings.BANK_URL ?? (await startSandbox(log, stops))
@@ -91,6 +93,14 @@ async function listen(
       )
     throw error
   }
+}
+
+/** npm passes SIGTERM to its shell, which ends without passing it on; what it had started would run on for ever. */
+function stopWithParent(stop: (why: string) => Promise<void>): void {
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) void stop('the end of npm')
+  }, 200).unref()
 }
 
 function stopOnce(stops: Stops, log: Log): (signal: string) => Promise<void> {

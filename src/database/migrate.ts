@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { runner } from 'node-pg-migrate'
+import pg from 'pg'
 
 const directory = path.join(import.meta.dirname, '../../migrations')
 
@@ -8,15 +9,24 @@ const directory = path.join(import.meta.dirname, '../../migrations')
  * once: they wait for each other on an advisory lock, and each file runs once, in a transaction.
  */
 export async function migrate(databaseUrl: string): Promise<string[]> {
-  const done = await runner({
-    databaseUrl,
-    dir: path.join(directory, '*.sql'),
-    useGlob: true,
-    migrationsTable: 'migration',
-    direction: 'up',
-    checkOrder: true,
-    advisoryLockMode: 'wait',
-    log: () => undefined
-  })
-  return done.map((migration) => migration.name)
+  // The runner does not wait for a connection of its own to close, nor listen to it: a database that is dropped or
+  // stopped right after would end this process.
+  const client = new pg.Client({ connectionString: databaseUrl })
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    const done = await runner({
+      dbClient: client,
+      dir: path.join(directory, '*.sql'),
+      useGlob: true,
+      migrationsTable: 'migration',
+      direction: 'up',
+      checkOrder: true,
+      advisoryLockMode: 'wait',
+      log: () => undefined
+    })
+    return done.map((migration) => migration.name)
+  } finally {
+    await client.end()
+  }
 }

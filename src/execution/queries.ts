@@ -67,8 +67,8 @@ export const claimChunks = statement(
  * Records what the bank said of every transfer of the held chunks, all at once. The fence: a chunk counts only if
  * the caller's epoch is still its epoch; others change nothing, and are missing from the answer. Exactly once: only
  * outcome rows that were really inserted move money, one double entry each. What did not end goes on in new chunks,
- * one for each status and due time. The bulk becomes final in the same transaction as its last transfer.
- * Locks chunk, bulk, account, in that order.
+ * one for each old chunk, status and due time, so that chunks never grow. The bulk becomes final in the same
+ * transaction as its last transfer. Locks chunk, bulk, account, in that order.
  */
 export const recordResults = statement(
   'record-results',
@@ -91,7 +91,8 @@ export const recordResults = statement(
      where c.organization_id = :organization_id and c.bulk_no = :bulk_no and c.due_at is not null
      for update of c
    ), result as materialized (
-     select r.seq, r.status::transfer_status as status, r.reason_code, r.reason, r.due_in_ms, t.amount_minor, h.attempts
+     select h.chunk_no, h.attempts, r.seq, r.status::transfer_status as status, r.reason_code, r.reason, r.due_in_ms,
+            t.amount_minor
      from held h
      cross join lateral (
        select seq, amount_minor from transfer t
@@ -108,9 +109,9 @@ export const recordResults = statement(
      returning seq, amount_minor, status
    ), moved as (
      select status, due_in_ms, array_agg(seq order by seq) as seqs, sum(amount_minor) as open_minor,
-            max(attempts) as attempts, row_number() over (order by status, due_in_ms) as nr
+            max(attempts) as attempts, row_number() over (order by chunk_no, status, due_in_ms) as nr
      from result where status in ('PENDING', 'SENT', 'UNKNOWN')
-     group by status, due_in_ms
+     group by chunk_no, status, due_in_ms
    ), total as (
      select count(*) filter (where status = 'EXECUTED') as executed_count,
             count(*) filter (where status = 'FAILED') as failed_count,

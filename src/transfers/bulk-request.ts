@@ -67,3 +67,17 @@ export const bulkRequest = z
   .meta({ id: 'BulkRequest' })
 
 export type BulkRequest = z.infer<typeof bulkRequest>
+
+/** Most transfers in one bulk. */
+export const maxTransfers = 1000
+
+/** Whether a value is an object with keys. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The client's own id of a transfer, to be told beside its index, wherever it can be read. */
+export function clientTransferId(transfer: unknown): { client_transfer_id?: string } {
+  const id = isRecord(transfer) ? transfer['client_transfer_id'] : undefined
+  return typeof id === 'string' && id.length <= 64 && id.isWellFormed() ? { client_transfer_id: id } : {}
+}

@@ -1,7 +1,9 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { ErrorItem, ProblemContent } from '../domain/problem.ts'
-import { bulkRequest, type BulkRequest } from './bulk-request.ts'
-import { maxTransfers } from './validate-bulk.ts'
+import { bulkRequest, type BulkRequest, clientTransferId, isRecord, maxTransfers } from './bulk-request.ts'
+
+/** The same schema with its checks compiled: a right body of 1000 transfers is read several times faster. */
+const compiledRequest = z.compile(bulkRequest, { strict: true })
 
 export type ReadRequest =
   | { outcome: 'ok'; request: BulkRequest; transferCount: number }
@@ -17,7 +19,7 @@ export function readRequest(body: unknown): ReadRequest {
     isRecord(body) && list.length > maxTransfers
       ? { ...body, credit_transfers: list.slice(0, maxTransfers) }
       : body
-  const parsed = bulkRequest.safeParse(bounded)
+  const parsed = compiledRequest.safeParse(bounded)
   if (parsed.success) return { outcome: 'ok', request: parsed.data, transferCount: list.length }
   const errors = firstPerPlace(parsed.error.issues.flatMap((issue) => describeIssue(issue, list)))
   const details = `The body does not have the right shape: ${errors.length} ${errors.length === 1 ? 'thing is' : 'things are'} wrong, see errors.`
@@ -28,10 +30,6 @@ export function readRequest(body: unknown): ReadRequest {
 export function findRequestId(body: unknown): string | null {
   const id = isRecord(body) ? body['request_id'] : undefined
   return typeof id === 'string' && id.length <= 64 && id.isWellFormed() ? id : null
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** A value of the wrong type is not also too short. */
@@ -87,10 +85,4 @@ function item(path: PropertyKey[], code: string, detail: string, list: unknown[]
   const index = path[0] === 'credit_transfers' && typeof path[1] === 'number' ? path[1] : undefined
   if (index === undefined) return { pointer, code, detail }
   return { pointer, index, ...clientTransferId(list[index]), code, detail }
-}
-
-/** The client's own id of a transfer, to be told beside its index, wherever it can be read. */
-export function clientTransferId(transfer: unknown): { client_transfer_id?: string } {
-  const id = isRecord(transfer) ? transfer['client_transfer_id'] : undefined
-  return typeof id === 'string' && id.length <= 64 && id.isWellFormed() ? { client_transfer_id: id } : {}
 }

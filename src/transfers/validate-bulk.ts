@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto'
 import { findIbanFault, ibanFaults, isBic, normaliseBic, normaliseIban } from '../domain/account-number.ts'
 import { type Currency, isCurrency, maxAmountMinor, formatAmount, parseAmount } from '../domain/money.ts'
 import type { ErrorItem, ProblemContent, Reason } from '../domain/problem.ts'
-import type { BulkRequest } from './bulk-request.ts'
-
-export const maxTransfers = 1000
+import { type BulkRequest, clientTransferId, maxTransfers } from './bulk-request.ts'
 
 /** A bulk that is right in itself: what it says, normalised. Whether it can be paid only the database knows. */
 export interface ValidBulk {
@@ -108,95 +106,79 @@ function validateTransfers(
   faults: Fault[]
 ): { transfers: StoredTransfer[]; total: bigint } {
   const payer = normaliseIban(request.organization_iban)
-  const seen = new Map<string, number>()
+  const firstUse = new Map<string, number>()
   let total = 0n
   const transfers = request.credit_transfers.map((transfer, index) => {
-    const fault = (reason: Reason, field: keyof Transfer, code: string, detail: string) => {
-      const id = transfer.client_transfer_id
-      const pointer = `/credit_transfers/${index}/${field}`
-      faults.push({
-        reason,
-        item: { pointer, index, ...(id === undefined ? {} : { client_transfer_id: id }), code, detail }
-      })
-    }
-    const amount = validateAmount(transfer, fault)
+    const place = { transfer, index, faults }
+    const amount = validateAmount(place)
     total += amount
     const bic = normaliseBic(transfer.counterparty_bic)
     const iban = normaliseIban(transfer.counterparty_iban)
-    validateCounterparty(iban, bic, payer, fault)
-    const id = transfer.client_transfer_id
-    const first = id === undefined ? undefined : seen.get(id)
-    if (first !== undefined)
-      fault(
-        'duplicate-client-transfer-id',
-        'client_transfer_id',
-        'duplicate',
-        `Transfer ${first} has the same client_transfer_id; each has to be unique within the bulk.`
-      )
-    else if (id !== undefined) seen.set(id, index)
+    validateCounterparty(place, iban, bic, payer)
+    validateClientTransferId(place, firstUse)
     return store(transfer, amount, bic, iban)
   })
   return { transfers, total }
 }
 
-type ReportFault = (reason: Reason, field: keyof Transfer, code: string, detail: string) => void
-
-function validateAmount(transfer: Transfer, fault: ReportFault): bigint {
-  const { currency } = transfer
-  if (!isCurrency(currency))
-    fault(
-      'currency-not-supported',
-      'currency',
-      'currency-not-supported',
-      'Only EUR is supported, in capitals.'
-    )
-  const parsed = parseAmount(transfer.amount, isCurrency(currency) ? currency : 'EUR')
-  switch (parsed.outcome) {
-    case 'ok':
-      return parsed.amount_minor
-    case 'malformed':
-      fault(
-        'invalid-amount',
-        'amount',
-        'amount-format',
-        'This has to be a plain decimal such as "100.00" or "14.5".'
-      )
-      return 0n
-    case 'too-many-decimals':
-      fault('invalid-amount', 'amount', 'amount-decimals', 'More than 2 decimal places are not allowed.')
-      return 0n
-    case 'too-large':
-      fault(
-        'invalid-amount',
-        'amount',
-        'amount-too-large',
-        `The most is ${formatAmount(maxAmountMinor, 'EUR')}.`
-      )
-      return 0n
-    case 'not-positive':
-      fault(
-        'negative-or-null-amounts',
-        'amount',
-        'amount-not-positive',
-        'An amount has to be greater than zero.'
-      )
-      return 0n
-  }
+/** Where a fault is found, and where it is reported. */
+interface Place {
+  transfer: Transfer
+  index: number
+  faults: Fault[]
 }
 
-function validateCounterparty(iban: string, bic: string, payer: string, fault: ReportFault): void {
+function report(place: Place, reason: Reason, field: keyof Transfer, [code, detail]: [string, string]): void {
+  const { transfer, index, faults } = place
+  const pointer = `/credit_transfers/${index}/${field}`
+  faults.push({ reason, item: { pointer, index, ...clientTransferId(transfer), code, detail } })
+}
+
+function validateAmount(place: Place): bigint {
+  const { amount, currency } = place.transfer
+  const supported = isCurrency(currency)
+  if (!supported)
+    report(place, 'currency-not-supported', 'currency', [
+      'currency-not-supported',
+      'Only EUR is supported, in capitals.'
+    ])
+  const parsed = parseAmount(amount, supported ? currency : 'EUR')
+  if (parsed.outcome === 'ok') return parsed.amount_minor
+  const reason = parsed.outcome === 'not-positive' ? 'negative-or-null-amounts' : 'invalid-amount'
+  report(place, reason, 'amount', amountFaults[parsed.outcome])
+  return 0n
+}
+
+const amountFaults = {
+  malformed: ['amount-format', 'This has to be a plain decimal such as "100.00" or "14.5".'],
+  'too-many-decimals': ['amount-decimals', 'More than 2 decimal places are not allowed.'],
+  'too-large': ['amount-too-large', `The most is ${formatAmount(maxAmountMinor, 'EUR')}.`],
+  'not-positive': ['amount-not-positive', 'An amount has to be greater than zero.']
+} satisfies Record<string, [string, string]>
+
+function validateCounterparty(place: Place, iban: string, bic: string, payer: string): void {
   const ibanFault = findIbanFault(iban)
   if (ibanFault !== null)
-    fault('invalid-counterparty', 'counterparty_iban', ibanFault, `This ${ibanFaults[ibanFault]}`)
+    report(place, 'invalid-counterparty', 'counterparty_iban', [ibanFault, `This ${ibanFaults[ibanFault]}`])
   if (!isBic(bic))
-    fault(
-      'invalid-counterparty',
-      'counterparty_bic',
+    report(place, 'invalid-counterparty', 'counterparty_bic', [
       'bic-format',
       'A BIC has 8 or 11 letters and digits, such as DEUTDEFF.'
-    )
+    ])
   if (iban === payer)
-    fault('same-account-transfer', 'counterparty_iban', 'same-account', 'This is the account that pays.')
+    report(place, 'same-account-transfer', 'counterparty_iban', [
+      'same-account',
+      'This is the account that pays.'
+    ])
+}
+
+function validateClientTransferId(place: Place, firstUse: Map<string, number>): void {
+  const id = place.transfer.client_transfer_id
+  if (id === undefined) return
+  const first = firstUse.get(id)
+  if (first === undefined) return void firstUse.set(id, place.index)
+  const detail = `Transfer ${first} has the same client_transfer_id; each has to be unique within the bulk.`
+  report(place, 'duplicate-client-transfer-id', 'client_transfer_id', ['duplicate', detail])
 }
 
 function validateExecutionDate(date: string | undefined, today: string, faults: Fault[]): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { isValidIBAN } from 'ibantools'
 import { findIbanFault, isBic, normaliseBic, normaliseIban } from '../../src/domain/account-number.ts'
 import { backoffMs } from '../../src/domain/backoff.ts'
 import { describeReasonCode, reasonCodes } from '../../src/domain/reason-code.ts'
@@ -99,5 +100,26 @@ describe('reason codes', () => {
       message: 'The bank rejected the transfer with code ZZ99.',
       retryable: false
     })
+  })
+})
+
+describe('our check digits', () => {
+  it('agree with those of the library, for every country and any change of one character', () => {
+    const examples = [
+      'DE89370400440532013000',
+      'FR1420041010050500013M02606',
+      'NL24ABNA5055036109',
+      'MT84MALT011000012345MTLCAST001S',
+      'ES9121000418450200051332',
+      'BE68539007547034',
+      'GB29NWBK60161331926819'
+    ]
+    const characters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'
+    for (const iban of examples)
+      for (let place = 0; place < iban.length; place++)
+        for (const character of characters) {
+          const changed = iban.slice(0, place) + character + iban.slice(place + 1)
+          assert.equal(findIbanFault(changed) === null, isValidIBAN(changed), changed)
+        }
   })
 })

@@ -186,7 +186,7 @@ describe('an unknown outcome', () => {
     )
   })
 
-  it('goes out again under the same reference when the bank does not know it', async () => {
+  it('goes out again at once, under the same reference, when the bank does not know it', async () => {
     const { context, status } = await arrange({ transfers: 1 })
     let lost = true
     context.bank.script = (_, kind) => {
@@ -197,11 +197,33 @@ describe('an unknown outcome', () => {
     await executeClaim(context, await claim(context))
     await letTimePass()
     await executeClaim(context, await claim(context))
-    assert.deepEqual(counts(await status()), ['PROCESSING', 0, 0, 0, 1, 0, 0])
+    assert.deepEqual(counts(await status()), ['COMPLETED', 1, 0, 0, 0, 0, 0])
+    assert.deepEqual(
+      context.bank.calls.map(({ kind }) => kind),
+      ['submit', 'inquire', 'submit']
+    )
+    assert.equal(new Set(context.bank.calls.map(({ reference }) => reference)).size, 1)
+  })
+
+  it('is never cancelled, since a holder that slept may still send it', async () => {
+    const { context, status } = await arrange({ transfers: 2, on_failure: 'stop' })
+    const sleeper = await claim(context)
+    await letTimePass()
+    context.bank.script = ({ reference }) =>
+      reference.endsWith('-1')
+        ? { outcome: 'rejected', code: 'AC04', message: '' }
+        : { outcome: 'unknown', cause: 'reset' }
+    await executeClaim(context, await claim(context))
+    await letTimePass()
+    context.bank.script = (_, kind) =>
+      kind === 'inquire' ? 'execute' : { outcome: 'not-accepted', cause: 'x' }
+    await executeClaim(context, await claim(context))
+    assert.deepEqual(counts(await status()), ['PROCESSING', 0, 1, 1, 0, 0, 0])
+    context.bank.script = () => 'execute'
+    await askBank(context, sleeper)
     await letTimePass()
     await workOff(context)
-    assert.deepEqual(counts(await status()), ['COMPLETED', 1, 0, 0, 0, 0, 0])
-    assert.equal(new Set(context.bank.calls.map(({ reference }) => reference)).size, 1)
+    assert.deepEqual(counts(await status()), ['PARTIALLY_COMPLETED', 1, 1, 0, 0, 0, 0])
   })
 
   it('stays unknown when the inquiry itself is refused or lost', async () => {

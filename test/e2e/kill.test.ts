@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import {
+  expectAllPaid,
+  makePlace,
+  readStatuses,
+  start,
+  submitBulks,
+  type Place,
+  type Program
+} from './program.ts'
+import { findPostmaster, isAlive, killAll, processTree, sendSignal, until } from './processes.ts'
+
+describe('three bulks of 1000, killed in the middle', { skip: process.platform === 'win32' }, () => {
+  it('are paid exactly once after kill -9 of every process and a new start', async (t) => {
+    const { place, program, bulkIds } = await startInTheMiddle(t)
+    const tree = processTree([program.pid, postmasterOf(place)])
+    await killAll(tree)
+    const paid = countPaymentsInLog(place)
+    assert.ok(paid > 0 && paid < 3000, `the bank had executed ${paid}`)
+    t.diagnostic(`${tree.length} processes killed when the bank had executed ${paid} of 3000`)
+
+    await start(place)
+
+    await expectAllPaid(place, bulkIds)
+  })
+
+  it('are paid exactly once after the main process alone was killed; the bank ends, PostgreSQL is taken over', async (t) => {
+    const { place, program, bulkIds } = await startInTheMiddle(t)
+    const postmaster = postmasterOf(place)
+    const bank = bankOf(program)
+    await killAll([program.pid])
+    await until('the bank has ended', () => !isAlive(bank))
+    assert.ok(isAlive(postmaster))
+    t.diagnostic(`the bank had executed ${countPaymentsInLog(place)} of 3000`)
+
+    const again = await start(place)
+
+    assert.match(again.stderr(), new RegExp(`Taking over the server .*process ${postmaster}\\)`))
+    assert.equal(findPostmaster(place.dataDir), postmaster)
+    await expectAllPaid(place, bulkIds)
+  })
+
+  it('are paid exactly once after the bank alone was killed; the program starts it again', async (t) => {
+    const { place, program, bulkIds } = await startInTheMiddle(t)
+    const bank = bankOf(program)
+    const killedAt = performance.now()
+    await killAll([bank])
+
+    await until('another bank runs', () => bankPids(program).some((pid) => pid !== bank))
+
+    await expectAllPaid(place, bulkIds)
+    t.diagnostic(`paid and proven ${Math.round(performance.now() - killedAt)} ms after the bank was killed`)
+    assert.match(program.stdout(), /the sandbox bank has ended; starting it again/)
+  })
+
+  it('leaves nothing behind when everything is stopped by SIGTERM in the middle, and goes on at the next start', async (t) => {
+    const { place, program, bulkIds } = await startInTheMiddle(t)
+    const tree = processTree([program.pid, postmasterOf(place)])
+    sendSignal(program.pid, 'SIGTERM')
+    assert.deepEqual(await program.exit, { code: 0, signal: null })
+    assert.deepEqual(tree.filter(isAlive), [])
+
+    await start(place)
+
+    await expectAllPaid(place, bulkIds)
+  })
+})
+
+async function startInTheMiddle(
+  t: TestContext
+): Promise<{ place: Place; program: Program; bulkIds: string[] }> {
+  const place = await makePlace(t, { SANDBOX_BANK_LATENCY_MS: '20', LEASE_MS: '2000' })
+  const program = await start(place)
+  const bulkIds = await submitBulks(place, 3)
+  const progress = await until('a bulk is in the middle', async () =>
+    (await readStatuses(place, bulkIds)).map((bulk) => bulk.progress).find((share) => share > 0 && share < 1)
+  )
+  t.diagnostic(`in the middle: progress ${progress}`)
+  return { place, program, bulkIds }
+}
+
+function postmasterOf(place: Place): number {
+  const pid = findPostmaster(place.dataDir)
+  assert.ok(pid !== undefined, 'PostgreSQL runs')
+  return pid
+}
+
+function bankOf(program: Program): number {
+  const [bank] = bankPids(program)
+  assert.ok(bank !== undefined, 'the bank runs')
+  return bank
+}
+
+/** The bank is the one that shares the program's process group; PostgreSQL has a session of its own. */
+function bankPids(program: Program): number[] {
+  return processTree([program.pid]).filter((pid) => pid !== program.pid && isBank(pid))
+}
+
+function isBank(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('sandbox-bank')
+}
+
+function countPaymentsInLog(place: Place): number {
+  const log = readFileSync(path.join(place.dataDir, 'sandbox-bank', 'payments.jsonl'), 'utf8')
+  return log.split('\n').length - 1
+}
