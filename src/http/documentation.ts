@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { Problem, reasons, type Reason } from '../domain/problem.ts'
-import type { Server } from './server.ts'
+import type { Server } from './server-type.ts'
 
 /** Serves the OpenAPI document at /openapi.json and, from the same, the pages at /docs; nothing is loaded from elsewhere. */
 export async function documentApi(server: Server): Promise<void> {
@@ -38,6 +38,8 @@ export async function documentApi(server: Server): Promise<void> {
   await server.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,
+    // Only our own document is shown, so the bar that asks for another is left out.
+    theme: { title: 'Bulkhead API', css: [{ filename: 'bulkhead.css', content: '.topbar { display: none }' }] },
     uiConfig: { docExpansion: 'list', defaultModelsExpandDepth: 0 }
   })
 }

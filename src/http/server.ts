@@ -1,9 +1,7 @@
 import helmet from '@fastify/helmet'
-import Fastify, { LogController, type FastifyInstance, type RawServerDefault } from 'fastify'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import Fastify, { LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Context } from '../context.ts'
-import type { Log } from '../telemetry/log.ts'
 import { documentApi } from './documentation.ts'
 import { answerError, answerProblem } from './problem-answer.ts'
 import { accountRoutes } from './routes/accounts.ts'
@@ -11,9 +9,8 @@ import { bulkRoutes } from './routes/bulks.ts'
 import { healthRoutes } from './routes/health.ts'
 import { manualRoutes } from './routes/manual.ts'
 import { transferRoutes } from './routes/transfers.ts'
+import type { Server } from './server-type.ts'
 import { traceIdOf, traceparent } from './trace.ts'
-
-export type Server = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, Log, ZodTypeProvider>
 
 export interface ServerOptions {
   /** The organization that calls without credentials act for: demo mode, the only mode so far. */

@@ -64,7 +64,26 @@ export const bulkRequest = z
     control_sum: text(1, 400).optional().describe('Sum of all amounts; refused if it is not.'),
     metadata: metadata.optional()
   })
-  .meta({ id: 'BulkRequest' })
+  .meta({
+    id: 'BulkRequest',
+    examples: [
+      {
+        request_id: '123e4567-e89b-12d3-a456-426614174000',
+        organization_bic: 'OIVUSCLQXXX',
+        organization_iban: 'FR10474608000002006107XXXXX',
+        credit_transfers: [
+          {
+            amount: '100.00',
+            currency: 'EUR',
+            counterparty_name: 'John Doe',
+            counterparty_bic: 'DEUTDEFFXXX',
+            counterparty_iban: 'DE89370400440532013000',
+            description: 'Salary payment for June 2024'
+          }
+        ]
+      }
+    ]
+  })
 
 export type BulkRequest = z.infer<typeof bulkRequest>
 

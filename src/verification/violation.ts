@@ -40,16 +40,19 @@ export function listFaults(facts: Record<string, boolean>): string {
     .join('; ')
 }
 
+/** An amount for people; of an unknown currency, in minor units. */
 export function describeAmount(amount_minor: bigint, currency: string | null): string {
   return currency !== null && isCurrency(currency)
     ? `${formatAmount(amount_minor, currency)} ${currency}`
     : `${amount_minor} minor units of ${currency ?? 'no currency'}`
 }
 
+/** An account as a report names it. */
 export function nameAccount(row: { organization_id: number; account_id: number; iban: string | null }) {
   return `account ${row.iban ?? row.account_id} of organization ${row.organization_id}`
 }
 
+/** A bulk as a report names it. */
 export function nameBulk(row: { organization_id: number; bulk_id: string }): string {
   return `bulk ${row.bulk_id} of organization ${row.organization_id}`
 }

@@ -31,6 +31,23 @@ describe('the code', () => {
     assert.deepEqual(wrong, [])
   })
 
+  it('has no circle of files', () => {
+    const imports = new Map(
+      files.map(({ file, text }) => [
+        file,
+        [...text.matchAll(/from '(\.[^']+)'/g)].map((match) => path.join(path.dirname(file), match[1] ?? ''))
+      ])
+    )
+    const done = new Set<string>()
+    const visit = (file: string, trail: string[]): void => {
+      assert.ok(!trail.includes(file), `a circle: ${[...trail, file].join(' -> ')}`)
+      if (done.has(file)) return
+      for (const next of imports.get(file) ?? []) visit(next, [...trail, file])
+      done.add(file)
+    }
+    for (const { file } of files) visit(file, [])
+  })
+
   it('has rules in src/domain that touch nothing outside', () => {
     const wrong = files
       .filter(({ folder }) => folder === 'domain')

@@ -164,8 +164,8 @@ export async function expectAllPaid(place: Place, bulkIds: string[]): Promise<vo
     statuses.map(({ status, executed }) => ({ status, executed: executed.count })),
     bulkIds.map(() => ({ status: 'COMPLETED', executed: 1000 }))
   )
-  const { body } = await call(place, `${place.bankUrl}/payments?limit=1`)
-  assert.equal((body as { count: number }).count, bulkIds.length * 1000)
+  const listed = await call(place, `${place.bankUrl}/payments?limit=1`)
+  assert.equal((listed.body as { count: number }).count, bulkIds.length * 1000)
   const verification = await run(place, ['verify'])
   assert.equal(verification.code, 0, verification.stdout + verification.stderr)
   assert.match(verification.stdout, /Verdict: clean/)

@@ -107,8 +107,8 @@ async function readHeld(database: TestDatabase, place: Place, worker: Program) {
      where c.due_at is not null and c.worker like '%:' || $1 || '/%'`,
     [worker.pid]
   )
-  const { body } = await call(place, `${place.bankUrl}/payments?limit=1000`)
-  const { payments } = body as { payments: { reference: string }[] }
+  const listed = await call(place, `${place.bankUrl}/payments?limit=1000`)
+  const { payments } = listed.body as { payments: { reference: string }[] }
   const references = new Set(payments.map(({ reference }) => reference))
   return {
     lanes: new Set(rows.map((row) => row.worker)).size,

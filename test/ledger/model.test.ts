@@ -363,7 +363,7 @@ it('the ledger is what plain arithmetic says, whatever the bank, the clock and t
       await fc.asyncModelRun(() => ({ model, real }), sequence)
       await drain(model, real)
     }),
-    { numRuns: 60 }
+    { numRuns: Number(process.env['MODEL_RUNS'] ?? 60) }
   )
   const { violations } = await verify(db, {
     async *payments() {

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts'
 import { decodeCursor, page, pageQuery } from '../cursor.ts'
 import { problems } from '../problems.ts'
 import * as schemas from '../schemas.ts'
-import type { Server } from '../server.ts'
+import type { Server } from '../server-type.ts'
 
 const byIban = z.object({ iban: z.string().max(80).describe('Spaces and case do not matter.') })
 

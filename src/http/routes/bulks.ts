@@ -10,7 +10,7 @@ import { previewBulk, submitBulk } from '../../transfers/submit-bulk.ts'
 import { decodeCursor, page, pageQuery } from '../cursor.ts'
 import { problems } from '../problems.ts'
 import * as schemas from '../schemas.ts'
-import type { Server } from '../server.ts'
+import type { Server } from '../server-type.ts'
 
 const bulkId = z.object({ bulk_id: z.string().describe('The request_id of the bulk.') })
 

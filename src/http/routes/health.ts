@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Context } from '../../context.ts'
 import { statement } from '../../database/statement.ts'
-import type { Server } from '../server.ts'
+import type { Server } from '../server-type.ts'
 
 const readiness = z.object({
   status: z.enum(['ready', 'not-ready']),

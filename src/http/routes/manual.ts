@@ -1,7 +1,7 @@
 import type { Context } from '../../context.ts'
 import { Problem } from '../../domain/problem.ts'
 import { executeOneTransfer, findNextFinalBulk } from '../../execution/manual.ts'
-import type { Server } from '../server.ts'
+import type { Server } from '../server-type.ts'
 
 /**
  * Manual mode: one transfer at a time, by hand, with the answers of the original API. A GET that pays is dangerous

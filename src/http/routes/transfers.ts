@@ -4,7 +4,7 @@ import { Problem } from '../../domain/problem.ts'
 import { readTransfer } from '../../transfers/read-transfers.ts'
 import { problems } from '../problems.ts'
 import * as schemas from '../schemas.ts'
-import type { Server } from '../server.ts'
+import type { Server } from '../server-type.ts'
 
 /** One transfer. */
 export function transferRoutes(server: Server, context: Context, organizationId: number): void {
