@@ -71,27 +71,32 @@ export function readSettings(environment: Record<string, string | undefined>): R
       .filter(([, value]) => value !== undefined && value !== '')
   )
   const parsed = settingsSchema.safeParse(given)
-  if (!parsed.success)
-    return {
-      outcome: 'invalid',
-      errors: parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`)
-    }
-  const { HOST, ROLE, DATABASE_URL, BANK_URL } = parsed.data
+  const errors = [
+    ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])}: ${issue.message}`),
+    ...checkTogether(given)
+  ]
+  return parsed.success && errors.length === 0
+    ? { outcome: 'ok', settings: parsed.data }
+    : { outcome: 'invalid', errors }
+}
+
+/** What is wrong with settings that are right one by one. */
+function checkTogether({
+  HOST = '127.0.0.1',
+  ROLE = 'all',
+  DATABASE_URL,
+  BANK_URL
+}: Record<string, string | undefined>) {
+  const errors: string[] = []
   if (ROLE !== 'all' && (DATABASE_URL === undefined || BANK_URL === undefined))
-    return {
-      outcome: 'invalid',
-      errors: [
-        `ROLE: ${ROLE} shares its database and bank with other processes; set DATABASE_URL and BANK_URL.`
-      ]
-    }
+    errors.push(
+      `ROLE: ${ROLE} shares its database and bank with other processes; set DATABASE_URL and BANK_URL.`
+    )
   if (ROLE !== 'worker' && !isLoopback(HOST))
-    return {
-      outcome: 'invalid',
-      errors: [
-        `HOST: ${HOST} can be reached from other machines, and demo mode answers without credentials. Use 127.0.0.1.`
-      ]
-    }
-  return { outcome: 'ok', settings: parsed.data }
+    errors.push(
+      `HOST: ${HOST} can be reached from other machines, and demo mode answers without credentials. Use 127.0.0.1.`
+    )
+  return errors
 }
 
 function isLoopback(host: string): boolean {

@@ -48,5 +48,7 @@ function runTests(environment: Record<string, string>): Promise<number> {
     stdio: 'inherit',
     env: { ...process.env, ...environment }
   })
+  // The children go first, then what they use; so nothing is left running when the tests are interrupted.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)))
 }

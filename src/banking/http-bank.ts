@@ -19,11 +19,15 @@ export function createHttpBank(options: HttpBankOptions): BankConnector {
     headersTimeout: options.timeout_ms,
     bodyTimeout: options.timeout_ms
   })
+  const ask = async (order: PaymentOrder, request: Request): Promise<BankAnswer> => {
+    const answer = await fetchAnswer(pool, request, options.timeout_ms)
+    return 'outcome' in answer ? answer : interpret(order, request, answer)
+  }
   return {
     abilities: { idempotent_submit: true },
     submit: (order) =>
-      ask(pool, order, { method: 'POST', path: '/payments', body: paymentBody(order), headers: json }),
-    inquire: (order) => ask(pool, order, { method: 'GET', path: `/payments/${order.reference}` }),
+      ask(order, { method: 'POST', path: '/payments', body: paymentBody(order), headers: json }),
+    inquire: (order) => ask(order, { method: 'GET', path: `/payments/${order.reference}` }),
     ping: () => ping(pool),
     close: () => pool.close()
   }
@@ -39,17 +43,23 @@ function paymentBody(order: PaymentOrder): string {
   })
 }
 
-async function ask(pool: Pool, order: PaymentOrder, request: Dispatcher.RequestOptions): Promise<BankAnswer> {
-  let answer: { status: number; headers: Record<string, unknown>; text: string }
+type Request = Dispatcher.RequestOptions & { method: 'POST' | 'GET' }
+
+interface Answer {
+  status: number
+  headers: Record<string, unknown>
+  text: string
+}
+
+async function fetchAnswer(pool: Pool, request: Request, timeoutMs: number): Promise<Answer | BankAnswer> {
   try {
     const { statusCode, headers, body } = await pool.request(request)
-    answer = { status: statusCode, headers, text: await readBounded(body) }
+    return { status: statusCode, headers, text: await readBounded(body, timeoutMs) }
   } catch (error) {
     return neverConnected(error)
       ? { outcome: 'not-accepted', cause: describe(error) }
       : { outcome: 'unknown', cause: describe(error) }
   }
-  return interpret(order, answer)
 }
 
 /** Only these codes prove that no byte of the request has left; anything later may have reached the bank. */
@@ -68,7 +78,7 @@ function neverConnected(error: unknown): boolean {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'error'
-  return 'code' in error ? String(error.code) : error.name
+  return 'code' in error && error.code !== undefined ? String(error.code) : error.name
 }
 
 const payment = z.object({
@@ -82,18 +92,16 @@ const payment = z.object({
 
 const notFound = z.object({ reason: z.literal('payment-not-found') })
 
-function interpret(
-  order: PaymentOrder,
-  answer: { status: number; headers: Record<string, unknown>; text: string }
-): BankAnswer {
+function interpret(order: PaymentOrder, request: Request, answer: Answer): BankAnswer {
   switch (answer.status) {
     case 200:
     case 201:
     case 202:
       return interpretPayment(order, answer.text)
     case 404:
-      // Only the bank itself says this; a 404 of a proxy or of a wrong address says nothing about the payment.
-      return notFound.safeParse(parseJson(answer.text)).success
+      // Only the bank itself says this, and only when it is asked; a 404 of a proxy or of a wrong address says nothing
+      // about the payment.
+      return request.method === 'GET' && notFound.safeParse(parseJson(answer.text)).success
         ? { outcome: 'not-found' }
         : { outcome: 'unknown', cause: 'http-404' }
     case 429:
@@ -141,13 +149,17 @@ function retryAfter(header: unknown): { retry_after_ms?: number } {
 
 const maxAnswerBytes = 64 * 1024
 
-async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string> {
+/** Bounded in size and in time: the pool's own timeout begins anew with every byte. */
+async function readBounded(body: Dispatcher.ResponseData['body'], timeoutMs: number): Promise<string> {
+  const deadline = performance.now() + timeoutMs
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > maxAnswerBytes)
       throw Object.assign(new Error('answer too large'), { code: 'answer-too-large' })
+    if (performance.now() > deadline)
+      throw Object.assign(new Error('answer too slow'), { code: 'answer-too-slow' })
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')

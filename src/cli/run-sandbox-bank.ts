@@ -21,9 +21,17 @@ export async function runSandboxBank(log: Log): Promise<OpenedServer> {
     child.once('exit', (code, signal) => {
       if (stopping) return
       log.error({ code, signal }, 'the sandbox bank has ended; starting it again')
-      launch().catch((error: unknown) => log.fatal({ err: error }, 'the sandbox bank does not start again'))
+      relaunch()
     })
     return url
+  }
+
+  function relaunch(): void {
+    launch().catch((error: unknown) => {
+      if (stopping) return
+      log.error({ err: error }, 'the sandbox bank does not start again; trying on')
+      setTimeout(relaunch, 1_000)
+    })
   }
 
   const url = await launch()

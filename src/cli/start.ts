@@ -24,17 +24,23 @@ export async function start(options: { manual: boolean }): Promise<void> {
   const settings = loadSettings()
   const log = createLog(settings.LOG_LEVEL)
   const stops: Stops = []
-  const stop = stopOnce(stops, log)
-  // Not once: Ctrl-C comes twice where npm passes it on to its group's only process, and the second would kill.
-  process.on('SIGINT', () => void stop('SIGINT'))
-  process.on('SIGTERM', () => void stop('SIGTERM'))
-  if (isStartedByNpm()) stopWithParent(stop)
-  try {
-    await bringUp(settings, log, options, stops)
-  } catch (error) {
+  let stopping = false
+  const up = bringUp(settings, log, options, stops).catch(async (error: unknown) => {
     await takeDown(stops, log)
-    throw error
+    // Ctrl-C also ends what is just being started; that this failed is no news then.
+    if (!stopping) throw error
+  })
+  const stop = (why: string): void => {
+    if (stopping) return
+    stopping = true
+    log.info({ why }, 'stopping')
+    void stopAll(up, stops, log)
   }
+  // Not once: Ctrl-C comes twice where npm passes it on to its group's only process, and the second would kill.
+  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  if (isStartedByNpm()) stopWithParent(stop)
+  await up
 }
 
 async function bringUp(
@@ -96,27 +102,23 @@ async function listen(
 }
 
 /** npm passes SIGTERM to its shell, which ends without passing it on; what it had started would run on for ever. */
-function stopWithParent(stop: (why: string) => Promise<void>): void {
+function stopWithParent(stop: (why: string) => void): void {
   const parent = process.ppid
   setInterval(() => {
-    if (process.ppid !== parent) void stop('the end of npm')
+    if (process.ppid !== parent) stop('the end of npm')
   }, 200).unref()
 }
 
-function stopOnce(stops: Stops, log: Log): (signal: string) => Promise<void> {
-  let stopping = false
-  return async (signal) => {
-    if (stopping) return
-    stopping = true
-    log.info({ signal }, 'stopping')
-    setTimeout(() => {
-      log.error('stopping took too long; ending now')
-      process.exit(1)
-    }, stopDeadlineMs).unref()
-    await takeDown(stops, log)
-    log.info('stopped')
-    process.exit(0)
-  }
+/** Waits for what is being started, which would be left behind otherwise, and takes everything down. */
+async function stopAll(up: Promise<void>, stops: Stops, log: Log): Promise<void> {
+  setTimeout(() => {
+    log.error('stopping took too long; ending now')
+    process.exit(1)
+  }, stopDeadlineMs).unref()
+  await up
+  await takeDown(stops, log)
+  log.info('stopped')
+  process.exit(0)
 }
 
 async function takeDown(stops: Stops, log: Log): Promise<void> {

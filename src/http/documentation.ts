@@ -39,7 +39,10 @@ export async function documentApi(server: Server): Promise<void> {
     routePrefix: '/docs',
     staticCSP: true,
     // Only our own document is shown, so the bar that asks for another is left out.
-    theme: { title: 'Bulkhead API', css: [{ filename: 'bulkhead.css', content: '.topbar { display: none }' }] },
+    theme: {
+      title: 'Bulkhead API',
+      css: [{ filename: 'bulkhead.css', content: '.topbar { display: none }' }]
+    },
     uiConfig: { docExpansion: 'list', defaultModelsExpandDepth: 0 }
   })
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { describe, it } from 'node:test'
-import { call, findFreePorts, makePlace, run, start, type Place } from './program.ts'
-import { findPostmaster } from './processes.ts'
+import { call, findFreePorts, launch, makePlace, run, start, type Place, type Program } from './program.ts'
+import { findPostmaster, processTree, until } from './processes.ts'
 
 /** Ends at once with exit code 2 and plain words; nothing like a stack. */
 async function expectRefusal(place: Place, says: RegExp[], settings: Record<string, string> = {}) {
@@ -98,4 +98,23 @@ describe('a start that cannot be', { skip: process.platform === 'win32' }, () =>
     assert.equal(second.code, 2)
     assert.equal((await call(place, '/health/ready')).status, 200)
   })
+})
+
+describe('a start that is broken off', { skip: process.platform === 'win32' }, () => {
+  const moments: [string, (place: Place, program: Program) => boolean][] = [
+    ['while the database is created', (_, program) => program.stderr().includes('Creating a database')],
+    ['while PostgreSQL starts', (place) => findPostmaster(place.dataDir) !== undefined],
+    ['while the bank starts', (_, program) => program.stderr().includes('Migrated')]
+  ]
+  for (const [moment, isReached] of moments)
+    it(`by Ctrl-C ${moment} leaves no process`, async (t) => {
+      const place = await makePlace(t)
+      const program = launch(place)
+      await until(moment, () => isReached(place, program))
+      process.kill(-program.pid, 'SIGINT')
+      assert.deepEqual(await program.exit, { code: 0, signal: null })
+      assert.doesNotMatch(program.stderr(), /^\s+at /m)
+      assert.deepEqual(processTree([program.pid]), [])
+      assert.equal(findPostmaster(place.dataDir), undefined)
+    })
 })

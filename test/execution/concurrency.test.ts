@@ -76,6 +76,9 @@ for (const seed of [1, 2, 3])
     const random = randomFrom(seed)
     const context = createTestContext(database, { CHUNK_SIZE: 30, LEASE_MS: 15 })
     const organizationId = await anOrganization(db, { funds_minor: 10_000_00n })
+    // A renewal that fails is only warned of.
+    const warnings: unknown[] = []
+    context.log.warn = (about: unknown) => void warnings.push(about)
     context.bank.script = async () => {
       // A bank that takes some turns of the event loop, so that leases are renewed, and lost, while it is asked.
       for (let turns = random() * 40; turns > 0; turns--) await turn()
@@ -90,10 +93,8 @@ for (const seed of [1, 2, 3])
       takeLeasesAway(run)
     ])
 
-    assert.deepEqual(
-      parts.flatMap((part) => (part.status === 'rejected' ? [part.reason as unknown] : [])),
-      []
-    )
+    const errors = parts.flatMap((part) => (part.status === 'rejected' ? [part.reason as unknown] : []))
+    assert.deepEqual([...errors, ...warnings], [])
     for (const bulk of bulks) {
       const status = await readBulkStatus(db, organizationId, bulk.request_id)
       assert.deepEqual([status?.status, status?.executed.count], ['COMPLETED', 300])

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { BankAnswer, BankConnector, PaymentOrder } from '../../src/banking/connector.ts'
 import { formatAmount } from '../../src/domain/money.ts'
 
@@ -30,8 +31,10 @@ export function createScriptedBank(abilities: Partial<BankConnector['abilities']
     bank.calls.push({ kind, reference: order.reference })
     const scripted = await bank.script(order, kind)
     if (scripted !== 'execute') return scripted
-    if (kind === 'inquire')
-      return bank.executed.has(order.reference) ? { outcome: 'executed' } : { outcome: 'not-found' }
+    const known = bank.executed.get(order.reference)
+    if (known === undefined && kind === 'inquire') return { outcome: 'not-found' }
+    if (known !== undefined && !isDeepStrictEqual(known, order))
+      return { outcome: 'unknown', cause: 'answer-about-another-payment' }
     bank.executed.set(order.reference, order)
     return { outcome: 'executed' }
   }
