@@ -5,7 +5,7 @@ create type bulk_status as enum
   ('PENDING', 'SCHEDULED', 'PROCESSING', 'COMPLETED', 'PARTIALLY_COMPLETED', 'FAILED', 'CANCELLED');
 create type on_failure as enum ('continue', 'stop');
 
--- What a bulk is once every transfer is final. src/domain/bulk-status.ts says the same; a test compares the two.
+-- What a bulk is once every transfer is final. src/domain/status.ts says the same; a test compares the two.
 create function final_bulk_status(transfer_count int4, executed_count int4, failed_count int4) returns bulk_status
   language sql immutable parallel safe
   return case
@@ -16,7 +16,7 @@ create function final_bulk_status(transfer_count int4, executed_count int4, fail
   end;
 
 -- The bulk is its own idempotency record: request_id is unique per organization, for ever, and content_hash tells a
--- replay from other content. bulk_reference is a UUIDv7 in 26 characters, unique over all installations that share a
+-- replay from other content. bulk_reference is a ULID, 26 characters, unique over all installations that share a
 -- bank; a transfer's id, and its reference at the bank, is bulk_reference-seq.
 create table bulk (
   bulk_no int8 generated always as identity,
@@ -62,7 +62,7 @@ create table bulk (
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
 
 -- The instruction, never changed. No foreign key to bulk: one statement writes both, deletes are refused, and a
--- checked key costs a row lock per transfer (figures in ARCHITECTURE.md).
+-- checked key costs a look-up and a row lock per transfer.
 create table transfer (
   bulk_no int8 not null,
   amount_minor int8 not null check (amount_minor > 0),

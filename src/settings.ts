@@ -25,6 +25,11 @@ export const settingsSchema = z.object({
     .optional()
     .describe('PostgreSQL 15 or newer. Unset: an embedded PostgreSQL is started in DATA_DIR.'),
   DATABASE_CONNECTIONS: count(2, 200).default(10).describe('Most connections that this process opens.'),
+  BROKER_URL: url(/^amqps?:/)
+    .optional()
+    .describe(
+      'RabbitMQ 3.10 or newer, for many machines; a virtual host for each installation. Unset: hints travel through PostgreSQL.'
+    ),
   DATA_DIR: z
     .string()
     .min(1)

@@ -20,9 +20,12 @@ export const openAccount = statement(
      returning account_id, balance_minor
    ), deposited as (
      insert into posting (organization_id, account_id, line_no, counter_account_id, amount_minor, kind)
-     select :organization_id, o.account_id, 1, c.account_id, o.balance_minor, 'DEPOSIT'
+     select :organization_id, o.account_id, 1,
+            -- Null, and so refused, if there is no clearing account yet.
+            (select account_id from account c
+             where c.organization_id = :organization_id and c.kind = 'CLEARING' and c.currency = :currency),
+            o.balance_minor, 'DEPOSIT'
      from opened o
-     join account c on c.organization_id = :organization_id and c.kind = 'CLEARING' and c.currency = :currency
      where o.balance_minor > 0
    )
    select account_id from opened`

@@ -62,23 +62,30 @@ async function fetchAnswer(pool: Pool, request: Request, timeoutMs: number): Pro
   }
 }
 
-/** Only these codes prove that no byte of the request has left; anything later may have reached the bank. */
-const connectErrors = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT'
-])
+/** Failures of connecting. A reset is not among them: it can follow a connection that was made. */
+const connectErrors = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
+/** Whether it is proven that no byte of the request has left: connecting failed, at every address that was tried. */
 function neverConnected(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && connectErrors.has(String(error.code))
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverConnected)
+  if (!(error instanceof Error && 'code' in error)) return false
+  if (error.code === 'UND_ERR_CONNECT_TIMEOUT') return true
+  const connecting = 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')
+  return connecting && connectErrors.has(String(error.code))
 }
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'error'
-  return 'code' in error && error.code !== undefined ? String(error.code) : error.name
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}
+
+/** A bank's own words as they can be stored and shown, whatever it sends. */
+function storableText(text: string): string {
+  return text
+    .toWellFormed()
+    .replaceAll(/\p{Cc}/gu, ' ')
+    .slice(0, 500)
+    .toWellFormed()
 }
 
 const payment = z.object({
@@ -87,7 +94,9 @@ const payment = z.object({
   amount: z.string(),
   currency: z.string(),
   counterparty_iban: z.string(),
-  reason: z.object({ code: z.string().regex(/^[A-Z0-9]{1,10}$/), message: z.string().max(500) }).optional()
+  reason: z
+    .object({ code: z.string().regex(/^[A-Z0-9]{1,10}$/), message: z.string().transform(storableText) })
+    .optional()
 })
 
 const notFound = z.object({ reason: z.literal('payment-not-found') })

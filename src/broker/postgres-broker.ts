@@ -48,10 +48,13 @@ export function createPostgresBroker(tx: Tx, databaseUrl: string, log: Log): Bro
   }
 
   function connectLater(): void {
+    clearTimeout(reconnect)
     client = undefined
     reconnect = setTimeout(() => {
       connect().catch(() => {
-        if (!closed) connectLater()
+        if (closed) return
+        void client?.end().catch(() => undefined)
+        connectLater()
       })
     }, 1_000)
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createHttpBank } from '../banking/http-bank.ts'
 import { createPostgresBroker } from '../broker/postgres-broker.ts'
+import { createRabbitmqBroker } from '../broker/rabbitmq-broker.ts'
 import type { Context } from '../context.ts'
 import { openDatabase } from '../database/database.ts'
 import type { Settings } from '../settings.ts'
@@ -26,7 +27,10 @@ export function makeContext(
       connections: settings.BANK_CONNECTIONS,
       timeout_ms: settings.BANK_TIMEOUT_MS
     }),
-    broker: createPostgresBroker(db, where.databaseUrl, log),
+    broker:
+      settings.BROKER_URL === undefined
+        ? createPostgresBroker(db, where.databaseUrl, log)
+        : createRabbitmqBroker(settings.BROKER_URL, log),
     log,
     clock: { nowMs: () => Date.now() },
     random: { fraction: () => Math.random(), bytes: (count) => randomBytes(count) }

@@ -47,7 +47,7 @@ export const statements: Statement[] = []
 
 /**
  * Declares one named, prepared statement. `:name` in the SQL is a parameter of the declared type. The types of
- * parameters and rows are believed here and proven by test/database/statements.test.ts.
+ * parameters and rows are believed here and proven by test/contract/statements.test.ts.
  */
 export function statement<const P extends Shape, const R extends Shape>(
   name: string,

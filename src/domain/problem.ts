@@ -1,12 +1,13 @@
 /** Every reason that an answer may give for a refusal: its HTTP status and its title. The one table. */
 export const reasons = {
+  'malformed-request': { status: 400, title: 'This is not HTTP' },
   'malformed-json': { status: 400, title: 'The body is not valid JSON' },
   'invalid-parameter': { status: 400, title: 'A parameter of the address is not valid' },
   unauthorized: { status: 401, title: 'Credentials are missing or not valid' },
   forbidden: { status: 403, title: 'These credentials do not allow this' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'unknown-account': { status: 404, title: 'The account is not known' },
-  'method-not-allowed': { status: 405, title: 'This address does not take this method' },
+
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'too-many-transfers': { status: 413, title: 'Too many transfers in one bulk' },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json' },

@@ -25,7 +25,7 @@ export const transferTransitions: Record<TransferStatus, readonly TransferStatus
   PENDING: ['PROCESSING', 'CANCELLED'],
   PROCESSING: ['EXECUTED', 'FAILED', 'SENT', 'UNKNOWN', 'PENDING', 'CANCELLED'],
   SENT: ['EXECUTED', 'FAILED', 'UNKNOWN'],
-  UNKNOWN: ['EXECUTED', 'FAILED', 'PENDING', 'SENT'],
+  UNKNOWN: ['EXECUTED', 'FAILED', 'SENT'],
   EXECUTED: [],
   FAILED: [],
   CANCELLED: []

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { backoffMs } from '../domain/backoff.ts'
 import type { Currency } from '../domain/money.ts'
 import { transferId } from '../domain/reference.ts'
-import type { TransferStatus } from '../domain/status.ts'
+import { type TransferStatus, transferTransitions } from '../domain/status.ts'
 import { claimChunks, recordResults, renewLeases } from './queries.ts'
 
 type ClaimedRow = Awaited<ReturnType<typeof claimChunks>>[number]
@@ -20,7 +20,7 @@ export interface Claim {
 /** What is to be recorded of one transfer. */
 export interface Result {
   seq: number
-  status: TransferStatus
+  status: Exclude<TransferStatus, 'PROCESSING'>
   reason_code: string | null
   reason: string | null
   due_in_ms: number
@@ -54,28 +54,61 @@ export async function claimWork(
 
 /** Asks the bank about every transfer of a claim, with no transaction open, while keeping the lease alive. */
 export async function askBank(context: Context, claim: Claim): Promise<Result[]> {
+  let renewed = Promise.resolve()
   const renewal = setInterval(() => {
-    renewLeases(context.db, { ...leaseOf(claim), lease_ms: context.settings.LEASE_MS }).catch(
-      (error: unknown) => {
-        // A lease that cannot be renewed runs out; the fence then refuses what this claim records.
-        context.log.warn({ err: error, bulk_no: claim.bulk_no.toString() }, 'could not renew a lease')
-      }
-    )
+    renewed = renewLease(context, claim)
   }, context.settings.LEASE_MS / 3)
-  // One draw for the whole claim: transfers that share a due time go on in one chunk. A draw for each made a chunk of
-  // nearly every transfer when the bank was away, and 3000 of them then took 12 s instead of 2.
-  const random = context.random.fraction()
   try {
-    return await Promise.all(claim.transfers.map((transfer) => askAboutTransfer(context, transfer, random)))
+    return await askAll(context, claim)
   } finally {
     clearInterval(renewal)
+    // Not beside the recording: both lock the same chunks.
+    await renewed
   }
 }
 
-/** Records results of all transfers of a claim; returns the bulk's status, or null if the lease had been lost. */
+async function renewLease(context: Context, claim: Claim): Promise<void> {
+  try {
+    await renewLeases(context.db, { ...leaseOf(claim), lease_ms: context.settings.LEASE_MS })
+  } catch (error) {
+    // A lease that cannot be renewed runs out; the fence then refuses what this claim records.
+    context.log.warn({ err: error, bulk_no: claim.bulk_no.toString() }, 'could not renew a lease')
+  }
+}
+
+/** Transfers that are sent at one time when a failure is to stop the rest. */
+const stopWindow = 10
+
+async function askAll(context: Context, { transfers }: Claim): Promise<Result[]> {
+  // One draw for the whole claim: transfers that share a due time go on in one chunk. A draw for each made a chunk of
+  // nearly every transfer when the bank was away, and 3000 of them then took 12 s instead of 2.
+  const random = context.random.fraction()
+  if (transfers[0]?.on_failure !== 'stop')
+    return Promise.all(transfers.map((transfer) => askAboutTransfer(context, transfer, random)))
+  const results: Result[] = []
+  let stopped = transfers[0].stopped
+  for (let next = 0; next < transfers.length; next += stopWindow) {
+    const window = transfers.slice(next, next + stopWindow)
+    const asked = window.map(async (transfer) =>
+      stopped && isFresh(transfer) ? cancelled(transfer.seq) : askAboutTransfer(context, transfer, random)
+    )
+    results.push(...(await Promise.all(asked)))
+    stopped ||= results.some(({ status }) => status === 'FAILED')
+  }
+  return results
+}
+
+function cancelled(seq: number): Result {
+  return { seq, status: 'CANCELLED', reason_code: null, reason: 'on_failure is stop', due_in_ms: 0 }
+}
+
+/**
+ * Records results of all transfers of a claim. Returns the bulk's status, or null if this changed nothing: the lease
+ * had been lost, or the same results had been recorded by a call whose answer was lost.
+ */
 export async function recordClaim(context: Context, claim: Claim, results: Result[]): Promise<string | null> {
-  if (results.length !== claim.transfers.length) throw new Error('a claim is recorded whole or not at all')
-  const [recorded] = await recordResults(context.db, {
+  assertComplete(claim, results)
+  const recorded = await recordResults(context.db, {
     ...leaseOf(claim),
     seqs: results.map((result) => result.seq),
     statuses: results.map((result) => result.status),
@@ -83,7 +116,22 @@ export async function recordClaim(context: Context, claim: Claim, results: Resul
     reasons: results.map((result) => result.reason),
     due_in_ms: results.map((result) => result.due_in_ms)
   })
-  return recorded?.bulk_status ?? null
+  if (recorded.length > 0 && recorded.length < claim.chunk_nos.length)
+    context.log.warn({ bulk_no: claim.bulk_no.toString(), recorded }, 'a part of the lease had been lost')
+  return recorded[0]?.bulk_status ?? null
+}
+
+/** A claim is recorded whole or not at all, and every transfer goes a way that it may go. */
+function assertComplete(claim: Claim, results: Result[]): void {
+  const statusOf = new Map(results.map(({ seq, status }) => [seq, status]))
+  for (const { seq, status: from } of claim.transfers) {
+    const to = statusOf.get(seq)
+    const may = to === from || (to !== undefined && transferTransitions[from as TransferStatus].includes(to))
+    if (!may)
+      throw new Error(
+        `transfer ${seq} of bulk ${claim.bulk_no} may not go from ${from} to ${to ?? 'nothing'}`
+      )
+  }
 }
 
 function leaseOf({ organization_id, bulk_no, chunk_nos, epochs }: Claim) {
@@ -91,15 +139,6 @@ function leaseOf({ organization_id, bulk_no, chunk_nos, epochs }: Claim) {
 }
 
 async function askAboutTransfer(context: Context, transfer: ClaimedRow, random: number): Promise<Result> {
-  const fresh = isFresh(transfer)
-  if (transfer.stopped && fresh)
-    return {
-      seq: transfer.seq,
-      status: 'CANCELLED',
-      reason_code: null,
-      reason: 'on_failure is stop',
-      due_in_ms: 0
-    }
   const order = paymentOrder(transfer)
   return interpretAnswer(await ask(context.bank, transfer, order), transfer, random)
 }
@@ -138,6 +177,9 @@ function paymentOrder(transfer: ClaimedRow): PaymentOrder {
   }
 }
 
+/** A bank may ask for patience, but not park a transfer for a day by one wrong header. */
+const longestRetryAfterMs = 60_000
+
 /** What a bank's answer makes of a transfer. Only the bank's own word ends one. */
 export function interpretAnswer(
   answer: BankAnswer,
@@ -145,17 +187,13 @@ export function interpretAnswer(
   random: number
 ): Result {
   const { seq } = transfer
-  const goesOn = (
-    status: TransferStatus,
-    reason: string,
-    due_in_ms = backoffMs(transfer.attempts, random)
-  ): Result => ({
-    seq,
-    status,
-    reason_code: null,
-    reason,
-    due_in_ms
-  })
+  const goesOn = (status: Result['status'], reason: string, retry_after_ms = 0): Result => {
+    const due_in_ms = Math.max(
+      backoffMs(transfer.attempts, random),
+      Math.min(retry_after_ms, longestRetryAfterMs)
+    )
+    return { seq, status, reason_code: null, reason, due_in_ms }
+  }
   const stillOpen = transfer.status === 'SENT' ? 'SENT' : 'UNKNOWN'
   switch (answer.outcome) {
     case 'executed':
@@ -168,8 +206,8 @@ export function interpretAnswer(
       // That this call was refused says nothing about an earlier one.
       return goesOn(isFresh(transfer) ? 'PENDING' : stillOpen, answer.cause, answer.retry_after_ms)
     case 'not-found':
-      // The bank never received it, so it goes out again, under the same reference; unless it had said otherwise.
-      return goesOn(transfer.status === 'SENT' ? 'UNKNOWN' : 'PENDING', 'the bank does not know it')
+      // Not yet, perhaps: one that may have been sent is never put back among those that surely were not.
+      return goesOn('UNKNOWN', 'the bank does not know it')
     case 'unknown':
       return goesOn(stillOpen, answer.cause)
   }

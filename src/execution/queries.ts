@@ -20,6 +20,7 @@ export const claimChunks = statement(
     bulk_reference: 'text',
     currency: 'text',
     debtor_iban: 'text',
+    on_failure: 'text',
     stopped: 'bool',
     seq: 'int2',
     amount_minor: 'int8',
@@ -47,12 +48,12 @@ export const claimChunks = statement(
      from (select distinct organization_id, bulk_no from claimed) c
      where (b.organization_id, b.bulk_no) = (c.organization_id, c.bulk_no)
      returning b.organization_id, b.bulk_no, b.account_id, b.bulk_reference, b.currency,
-               b.on_failure = 'stop' and b.failed_count > 0 as stopped
+               b.on_failure, b.on_failure = 'stop' and b.failed_count > 0 as stopped
    ), payer as materialized (
      select s.*, a.iban as debtor_iban from started s join account a using (organization_id, account_id)
    )
    select c.organization_id, c.bulk_no, c.chunk_no, c.epoch, c.attempts, c.status::text, s.bulk_reference, s.currency,
-          s.debtor_iban, s.stopped, t.seq, t.amount_minor, t.counterparty_name, t.counterparty_bic,
+          s.debtor_iban, s.on_failure::text, s.stopped, t.seq, t.amount_minor, t.counterparty_name, t.counterparty_bic,
           t.counterparty_iban, t.description
    from claimed c
    join payer s using (organization_id, bulk_no)
@@ -89,7 +90,8 @@ export const recordResults = statement(
      from chunk c
      join unnest(:chunk_nos, :epochs) as h (chunk_no, epoch) using (chunk_no, epoch)
      where c.organization_id = :organization_id and c.bulk_no = :bulk_no and c.due_at is not null
-     for update of c
+       and c.seqs <@ :seqs
+     order by c.chunk_no for update of c
    ), result as materialized (
      select h.chunk_no, h.attempts, r.seq, r.status::transfer_status as status, r.reason_code, r.reason, r.due_in_ms,
             t.amount_minor
@@ -109,7 +111,8 @@ export const recordResults = statement(
      returning seq, amount_minor, status
    ), moved as (
      select status, due_in_ms, array_agg(seq order by seq) as seqs, sum(amount_minor) as open_minor,
-            max(attempts) as attempts, row_number() over (order by chunk_no, status, due_in_ms) as nr
+            -- What was only put back was not tried.
+            max(attempts - (reason is null)::int) as attempts, row_number() over (order by chunk_no, status, due_in_ms) as nr
      from result where status in ('PENDING', 'SENT', 'UNKNOWN')
      group by chunk_no, status, due_in_ms
    ), total as (
@@ -152,13 +155,14 @@ export const recordResults = statement(
      returning a.account_id, a.posting_count - t.executed_count as last_line_no
    ), posted as (
      insert into posting (organization_id, account_id, line_no, counter_account_id, amount_minor, kind, bulk_no, seq)
-     select :organization_id, d.account_id, d.last_line_no + row_number() over (order by e.seq), clearing.account_id,
+     select :organization_id, d.account_id, d.last_line_no + row_number() over (order by e.seq),
+            -- Null, and so refused, if there is no clearing account: money is never debited without its other side.
+            (select account_id from account clearing
+             where clearing.organization_id = :organization_id and clearing.kind = 'CLEARING'
+               and clearing.currency = (select currency from told)),
             -e.amount_minor, 'TRANSFER', :bulk_no, e.seq
      from debited d
      cross join ended e
-     join told on true
-     join account clearing on clearing.organization_id = :organization_id and clearing.kind = 'CLEARING'
-                          and clearing.currency = told.currency
      where e.status = 'EXECUTED'
    ), continued as (
      insert into chunk (organization_id, bulk_no, chunk_no, due_at, status, attempts, seqs, open_minor)
@@ -178,9 +182,14 @@ export const renewLeases = statement(
   'renew-leases',
   { organization_id: 'int4', bulk_no: 'int8', chunk_nos: 'int4[]', epochs: 'int4[]', lease_ms: 'int4' },
   { chunk_no: 'int4' },
-  `update chunk c set due_at = now() + :lease_ms * interval '1 millisecond'
-   from unnest(:chunk_nos, :epochs) as h (chunk_no, epoch)
-   where (c.organization_id, c.bulk_no, c.chunk_no, c.epoch) = (:organization_id, :bulk_no, h.chunk_no, h.epoch)
-     and c.due_at is not null
+  `with held as (
+     select c.organization_id, c.bulk_no, c.chunk_no
+     from chunk c
+     join unnest(:chunk_nos, :epochs) as h (chunk_no, epoch) using (chunk_no, epoch)
+     where c.organization_id = :organization_id and c.bulk_no = :bulk_no and c.due_at is not null
+     order by c.chunk_no for update of c
+   )
+   update chunk c set due_at = now() + :lease_ms * interval '1 millisecond'
+   from held h where (c.organization_id, c.bulk_no, c.chunk_no) = (h.organization_id, h.bulk_no, h.chunk_no)
    returning c.chunk_no`
 )

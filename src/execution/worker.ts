@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
-import { askBank, claimWork, recordClaim, type Claim } from './execute-claim.ts'
+import { isUnavailable } from '../database/errors.ts'
+import { askBank, claimWork, recordClaim, type Claim, type Result } from './execute-claim.ts'
 
 /**
  * Works off due chunks in a few lanes: claim, ask, record. While one lane waits for the database another keeps the
@@ -70,9 +71,25 @@ export class Worker {
 /** Asks the bank about a claim and records what it said. */
 export async function executeClaim(context: Context, claim: Claim): Promise<void> {
   const results = await askBank(context, claim)
-  const status = await recordClaim(context, claim, results)
+  const status = await recordStubbornly(context, claim, results)
   const about = { bulk_no: claim.bulk_no.toString(), chunk_nos: claim.chunk_nos }
   if (status === null)
-    context.log.warn(about, 'the lease was lost while the bank was asked; nothing was recorded')
+    context.log.warn(about, 'nothing was recorded: the lease was lost, or all was recorded before')
   else context.log.debug({ ...about, transfers: results.length, bulk_status: status }, 'recorded')
+}
+
+/**
+ * Records, and tries again for a while if the database cannot be reached: what the bank said is worth keeping, and the
+ * fence makes a second recording harmless.
+ */
+async function recordStubbornly(context: Context, claim: Claim, results: Result[]): Promise<string | null> {
+  const giveUpAtMs = context.clock.nowMs() + context.settings.LEASE_MS / 2
+  for (;;) {
+    try {
+      return await recordClaim(context, claim, results)
+    } catch (error) {
+      if (!isUnavailable(error) || context.clock.nowMs() > giveUpAtMs) throw error
+      await sleep(250)
+    }
+  }
 }

@@ -36,32 +36,43 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem' })
 
+/** The one error body, about one request. */
+export function describeProblem(
+  content: ProblemContent,
+  about: { instance: string; trace_id: string; bulk_id: string | null; message?: string }
+): z.infer<typeof problemSchema> {
+  const { status, title } = reasons[content.reason]
+  const { reason, details, errors = [] } = content
+  return {
+    type: `/problems/${reason}`,
+    title,
+    status,
+    detail: details,
+    message: title,
+    ...about,
+    error: { reason, details },
+    errors: errors.slice(0, maxErrors),
+    errors_total: errors.length,
+    errors_truncated: errors.length > maxErrors
+  }
+}
+
 /** Answers with the one error body. */
 export function answerProblem(
   request: FastifyRequest,
   reply: FastifyReply,
   content: ProblemContent
 ): FastifyReply {
-  const { status, title } = reasons[content.reason]
-  const errors = content.errors ?? []
-  const body: z.infer<typeof problemSchema> = {
-    type: `/problems/${content.reason}`,
-    title,
-    status,
-    detail: content.details,
+  const submits = request.method === 'POST' && request.url.startsWith('/transfers/bulk')
+  const body = describeProblem(content, {
     instance: request.url.split('?')[0] ?? '',
     trace_id: request.id,
     bulk_id: findRequestId(request.body),
-    message:
-      request.url.startsWith('/transfers/bulk') && request.method === 'POST' ? 'Bulk transfer denied' : title,
-    error: { reason: content.reason, details: content.details },
-    errors: errors.slice(0, maxErrors),
-    errors_total: errors.length,
-    errors_truncated: errors.length > maxErrors
-  }
+    ...(submits ? { message: 'Bulk transfer denied' } : {})
+  })
   if (!reply.hasHeader('traceparent')) reply.header('traceparent', traceparent(request.id))
   return reply
-    .code(status)
+    .code(body.status)
     .header('content-type', 'application/problem+json')
     .serializer((payload: unknown) => JSON.stringify(payload))
     .send(body)

@@ -2,6 +2,7 @@ import helmet from '@fastify/helmet'
 import Fastify, { LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Context } from '../context.ts'
+import { answerClientError } from './client-error.ts'
 import { documentApi } from './documentation.ts'
 import { answerError, answerProblem } from './problem-answer.ts'
 import { accountRoutes } from './routes/accounts.ts'
@@ -29,7 +30,7 @@ export async function buildServer(context: Context, options: ServerOptions): Pro
     keepAliveTimeout: 65_000,
     genReqId: traceIdOf,
     clientErrorHandler: answerClientError,
-    frameworkErrors: answerError,
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true }
   }).withTypeProvider<ZodTypeProvider>()
@@ -69,30 +70,4 @@ export async function buildServer(context: Context, options: ServerOptions): Pro
   healthRoutes(server, context)
   if (options.manual) manualRoutes(server, context, options.demoOrganizationId)
   return server
-}
-
-/** What cannot be read as HTTP at all still gets the one error body. */
-function answerClientError(error: { code: string }, socket: import('node:net').Socket): void {
-  if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy()
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW'
-  const reason = tooLarge ? 'headers-too-large' : 'malformed-json'
-  const [line, status] = tooLarge ? ['431 Request Header Fields Too Large', 431] : ['400 Bad Request', 400]
-  const details = tooLarge ? 'The request headers are too large.' : 'This is not a valid HTTP request.'
-  const body = JSON.stringify({
-    type: `/problems/${reason}`,
-    title: details,
-    status,
-    detail: details,
-    instance: '',
-    trace_id: traceIdOf({ headers: {} }),
-    bulk_id: null,
-    message: details,
-    error: { reason, details },
-    errors: [],
-    errors_total: 0,
-    errors_truncated: false
-  })
-  socket.end(
-    `HTTP/1.1 ${line}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
-  )
 }

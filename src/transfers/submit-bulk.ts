@@ -38,19 +38,32 @@ export async function submitBulk(
   const checked = await check(context, organizationId, body)
   if (checked.outcome !== 'valid') return checked
   const { bulk } = checked
-  let accepted = await accept(context, organizationId, bulk)
-  while (accepted === null) {
+  for (let tries = 0; tries < 5; tries++) {
+    const accepted = await accept(context, organizationId, bulk)
+    if (accepted !== null) {
+      announce(context, organizationId, accepted.bulk_no)
+      return { outcome: 'accepted', acceptance: describeAcceptance(bulk, accepted.accepted_at) }
+    }
     const explained = await explain(context.db, organizationId, bulk)
     if (explained.outcome !== 'acceptable') return explained
     // What stood in its way (too little money) has gone since: the next try decides.
-    accepted = await accept(context, organizationId, bulk)
   }
-  const hint = { organization_id: organizationId, bulk_no: accepted.bulk_no.toString() }
-  // Not awaited: a hint that is lost or late costs a poll, and the client should not wait for it.
-  context.broker.announce(hint).catch((error: unknown) => {
-    context.log.warn({ err: error }, 'could not announce work; workers find it when they poll')
-  })
-  return { outcome: 'accepted', acceptance: describeAcceptance(bulk, accepted.accepted_at) }
+  return {
+    outcome: 'refused',
+    problem: {
+      reason: 'unavailable',
+      details: 'The account is changing too fast right now; try again in a moment.'
+    }
+  }
+}
+
+/** Tells the workers, and does not wait: a hint that is lost or late costs a poll. */
+function announce(context: Context, organizationId: number, bulkNo: bigint): void {
+  context.broker
+    .announce({ organization_id: organizationId, bulk_no: bulkNo.toString() })
+    .catch((error: unknown) => {
+      context.log.warn({ err: error }, 'could not announce work; workers find it when they poll')
+    })
 }
 
 /** What submitBulk would answer, with nothing stored and the request_id not consumed. */
@@ -78,11 +91,24 @@ async function check(context: Context, organizationId: number, body: unknown): P
   const today = new Date(context.clock.nowMs()).toISOString().slice(0, 10)
   const validated = validateBulk(read.request, read.transferCount, today)
   if (validated.outcome === 'valid') return validated
-  const [taken] = await findBulk(context.db, {
-    organization_id: organizationId,
-    request_id: read.request.request_id.toLowerCase()
-  })
-  return taken ? { outcome: 'refused', problem: alreadyProcessed(taken.request_id) } : validated
+  const { problem, bulk } = validated
+  const request_id = read.request.request_id.toLowerCase()
+  const replay = await findReplay(context.db, organizationId, { request_id, bulk })
+  return replay ?? { outcome: 'refused', problem }
+}
+
+/** The answer to a request_id that is taken: the first answer for the same content, a refusal for other content. */
+async function findReplay(
+  tx: Tx,
+  organizationId: number,
+  request: { request_id: string; bulk: ValidBulk | null }
+): Promise<Submission | null> {
+  const { request_id, bulk } = request
+  const [taken] = await findBulk(tx, { organization_id: organizationId, request_id })
+  if (!taken) return null
+  return bulk !== null && taken.content_hash.equals(bulk.content_hash)
+    ? { outcome: 'replayed', acceptance: describeAcceptance(bulk, taken.accepted_at) }
+    : { outcome: 'refused', problem: alreadyProcessed(request_id) }
 }
 
 async function accept(context: Context, organizationId: number, bulk: ValidBulk) {
@@ -105,7 +131,7 @@ async function accept(context: Context, organizationId: number, bulk: ValidBulk)
     })
     return row ?? null
   } catch (error) {
-    // The same request_id from two accounts at once: the second of them is explained like any other repetition.
+    // Two of one request_id at once: the second is explained like any other repetition.
     if (isUniqueViolation(error, 'bulk_organization_id_request_id_key')) return null
     throw error
   }
@@ -114,8 +140,8 @@ async function accept(context: Context, organizationId: number, bulk: ValidBulk)
 const findBulk = statement(
   'find-bulk-by-request-id',
   { organization_id: 'int4', request_id: 'uuid' },
-  { request_id: 'uuid', content_hash: 'bytea', accepted_at: 'timestamptz' },
-  `select request_id, content_hash, accepted_at from bulk
+  { content_hash: 'bytea', accepted_at: 'timestamptz' },
+  `select content_hash, accepted_at from bulk
    where organization_id = :organization_id and request_id = :request_id`
 )
 
@@ -133,11 +159,8 @@ async function explain(
   organizationId: number,
   bulk: ValidBulk
 ): Promise<Submission | { outcome: 'acceptable' }> {
-  const [taken] = await findBulk(tx, { organization_id: organizationId, request_id: bulk.request_id })
-  if (taken)
-    return taken.content_hash.equals(bulk.content_hash)
-      ? { outcome: 'replayed', acceptance: describeAcceptance(bulk, taken.accepted_at) }
-      : { outcome: 'refused', problem: alreadyProcessed(bulk.request_id) }
+  const replay = await findReplay(tx, organizationId, { request_id: bulk.request_id, bulk })
+  if (replay) return replay
   const [payer] = await findPayer(tx, {
     organization_id: organizationId,
     iban: bulk.organization_iban,

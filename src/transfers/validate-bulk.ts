@@ -23,7 +23,9 @@ export interface ValidBulk {
 }
 
 export type Validation =
-  { outcome: 'valid'; bulk: ValidBulk } | { outcome: 'refused'; problem: ProblemContent }
+  | { outcome: 'valid'; bulk: ValidBulk }
+  /** `bulk` is what the request says all the same: it may be the replay of one that was right when it came. */
+  | { outcome: 'refused'; problem: ProblemContent; bulk: ValidBulk | null }
 
 const canonicalUuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -62,13 +64,14 @@ export function validateBulk(request: BulkRequest, transferCount: number, today:
   validateExecutionDate(request.execution_date, today, faults)
   if (faults.length === 0) validateControlSum(request.control_sum, total, faults)
   const [worst] = faults.toSorted((a, b) => precedence.indexOf(a.reason) - precedence.indexOf(b.reason))
-  if (worst !== undefined)
-    return refuse(
-      worst.reason,
-      summary(worst, faults),
-      faults.map((fault) => fault.item)
-    )
-  return { outcome: 'valid', bulk: normalise(request, transfers, total) }
+  const bulk = normalise(request, transfers, total)
+  if (worst === undefined) return { outcome: 'valid', bulk }
+  const errors = faults.map((fault) => fault.item)
+  return {
+    outcome: 'refused',
+    problem: { reason: worst.reason, details: summary(worst, faults), errors },
+    bulk
+  }
 }
 
 /** Which of several reasons the answer carries; all of them are in its errors. */
@@ -243,5 +246,5 @@ function summary(worst: Fault, faults: Fault[]): string {
 }
 
 function refuse(reason: Reason, details: string, errors: ErrorItem[]): Validation {
-  return { outcome: 'refused', problem: { reason, details, errors } }
+  return { outcome: 'refused', problem: { reason, details, errors }, bulk: null }
 }

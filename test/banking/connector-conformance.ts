@@ -5,7 +5,7 @@ import type { BankConnector, PaymentOrder } from '../../src/banking/connector.ts
 export interface BankUnderTest {
   connector: BankConnector
   /** The bank's own log, not through the connector: a line for each execution. */
-  executions(): Promise<{ reference: string; amount: string }[]>
+  executions: () => Promise<{ reference: string; amount: string }[]>
 }
 
 export const rejectedIban = 'DE88000000000000001004'

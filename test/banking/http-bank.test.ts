@@ -76,6 +76,15 @@ const table: [what: string, handler: Handler, expected: BankAnswer][] = [
     says(200, { ...right, status: 'REJECTED', reason }),
     { outcome: 'rejected', ...reason }
   ],
+  [
+    'REJECTED with words that no database stores',
+    says(200, {
+      ...right,
+      status: 'REJECTED',
+      reason: { code: 'AC04', message: `a\u0000b\ud800${'x'.repeat(900)}` }
+    }),
+    { outcome: 'rejected', code: 'AC04', message: `a b\ufffd${'x'.repeat(496)}` }
+  ],
   ['REJECTED without a reason', says(200, { ...right, status: 'REJECTED' }), notUnderstood],
   [
     'REJECTED with an empty code',
@@ -252,11 +261,11 @@ describe('the HTTP bank, when there is none', () => {
 
   it('is unknown when the connection is taken and then reset', async () => {
     const server = net.createServer((socket) => socket.resetAndDestroy())
+    after(() => server.close())
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const connector = createHttpBank({ url, connections: 1, timeout_ms: silence_ms })
     for (const answer of await askBoth(connector)) assert.equal(answer.outcome, 'unknown')
     await connector.close()
-    server.close()
   })
 })

@@ -153,6 +153,15 @@ describe('a bulk and its transfers', () => {
     assert.equal((await api.ask(`${path}?status=LOST`)).status, 400)
   })
 
+  it('end after a cursor that is beyond them', async () => {
+    const bulk = await accepted()
+    const cursor = Buffer.from('v1:999999999999999').toString('base64url')
+    const answer = await api.ask(`/transfers/bulk/${bulk.request_id}/transfers?cursor=${cursor}`)
+    assert.deepEqual([answer.status, answer.body.data], [200, []])
+    const lines = await api.ask(`/accounts/${payer.organization_iban}/transactions?cursor=${cursor}`)
+    assert.equal(lines.status, 200)
+  })
+
   it('refuse a limit or cursor that is none', async () => {
     const bulk = await accepted()
     for (const query of [

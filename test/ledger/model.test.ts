@@ -2,19 +2,8 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
 import { openAccount } from '../../src/accounts/open-account.ts'
-import { listTransactions } from '../../src/accounts/read-accounts.ts'
-import type { BankAnswer } from '../../src/banking/connector.ts'
-import { formatAmount, parseAmount } from '../../src/domain/money.ts'
-import { transferId } from '../../src/domain/reference.ts'
-import {
-  askBank,
-  claimWork,
-  isFresh,
-  recordClaim,
-  type Claim,
-  type Result
-} from '../../src/execution/execute-claim.ts'
-import { readBulkStatus } from '../../src/transfers/read-bulk.ts'
+import { formatAmount } from '../../src/domain/money.ts'
+import { claimWork, isFresh, recordClaim } from '../../src/execution/execute-claim.ts'
 import { submitBulk } from '../../src/transfers/submit-bulk.ts'
 import { verify } from '../../src/verification/verify.ts'
 import { aBulk, anOrganization, aTransfer, payer } from '../support/builders.ts'
@@ -22,79 +11,15 @@ import { createTestContext } from '../support/context.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { logOf } from '../support/scripted-bank.ts'
 import * as ledger from './model.ts'
-import type { Model, State } from './model.ts'
+import type { Model } from './model.ts'
+import { ask, compare, ibans, type Real, type Wish } from './world.ts'
 
 const database = await createTestDatabase()
 const { db, sql } = database
 const context = createTestContext(database, { CHUNK_SIZE: 2, LEASE_MS: 600_000 })
-const ibans = [payer.organization_iban, 'FR7630006000011234567890189']
-const hour = 3_600_000
-
-type Wish = 'executed' | 'rejected' | 'taken' | 'unknown' | 'lost' | 'not-accepted'
-
-interface Real {
-  organization_id: number
-  claims: { claim: Claim; results: Result[] }[]
-  /** What the bank knows of each reference. */
-  book: Map<string, 'executed' | 'rejected' | 'taken'>
-  versions: Map<string, number>
-}
-
-/** A bank that may be slow, lossy or out of order, but never lies. */
-function answerHonestly(real: Real, reference: string, kind: 'submit' | 'inquire', wish: Wish): BankAnswer {
-  const { book } = real
-  if (wish === 'not-accepted') return { outcome: 'not-accepted', cause: 'http-503' }
-  if (wish === 'lost') return { outcome: 'unknown', cause: 'reset' }
-  const known = book.get(reference)
-  const decided = wish === 'unknown' ? 'executed' : wish
-  if (known === 'taken' || (known === undefined && kind === 'submit')) book.set(reference, decided)
-  if (wish === 'unknown') return { outcome: 'unknown', cause: 'timeout' }
-  switch (book.get(reference)) {
-    case 'executed':
-      return { outcome: 'executed' }
-    case 'rejected':
-      return { outcome: 'rejected', code: 'AC04', message: 'closed account' }
-    case 'taken':
-      return { outcome: 'taken' }
-    case undefined:
-      return { outcome: 'not-found' }
-  }
-}
-
-/** Asks the bank about a claim, and tells beside the results what states the model expects of them. */
-async function ask(
-  real: Real,
-  claim: Claim,
-  wishes: Wish[]
-): Promise<{ results: Result[]; states: State[] }> {
-  const last = new Map<number, BankAnswer['outcome']>()
-  context.bank.script = (order, kind) => {
-    const place = claim.transfers.findIndex(
-      (row) => transferId(row.bulk_reference, row.seq) === order.reference
-    )
-    const row = claim.transfers[place]
-    assert.ok(row)
-    const fresh = isFresh(row)
-    const lost = last.get(place) === 'not-found'
-    assert.equal(kind, fresh || lost || row.status === 'PROCESSING' ? 'submit' : 'inquire')
-    assert.ok(!(fresh && row.stopped), 'a stopped bulk sends nothing more')
-    const answer = answerHonestly(real, order.reference, kind, wishes[place % wishes.length]!)
-    if (real.book.get(order.reference) === 'executed') context.bank.executed.set(order.reference, order)
-    last.set(place, answer.outcome)
-    return answer
-  }
-  const results = await askBank(context, claim)
-  const states = claim.transfers.map((row, place) =>
-    ledger.stateAfter(last.get(place) ?? 'nothing', { fresh: isFresh(row), status: row.status })
-  )
-  // Time passes here only when a command says so.
-  return { results: results.map((result) => ({ ...result, due_in_ms: hour })), states }
-}
 
 abstract class Command implements fc.AsyncCommand<Model, Real> {
-  check(_: Readonly<Model>): boolean {
-    return true
-  }
+  check: (model: Readonly<Model>) => boolean = () => true
   abstract act(model: Model, real: Real): Promise<void>
   async run(model: Model, real: Real): Promise<void> {
     await this.act(model, real)
@@ -197,7 +122,7 @@ class Record extends Command {
     const held = ledger.record(
       model,
       nr,
-      results.map((result) => result.status as State)
+      results.map((result) => result.status)
     )
     assert.equal(status !== null, held, 'a holder records, a stale one changes nothing')
   }
@@ -231,64 +156,6 @@ class TimePasses extends Command {
 function pickClaim(model: Model, answered: boolean, pick: number): number {
   const fitting = model.claims.flatMap((claim, nr) => (claim.answered === answered ? [nr] : []))
   return fitting[fitting.length - 1 - (pick % fitting.length)]!
-}
-
-const minor = (amount: string) => {
-  const parsed = parseAmount(amount, 'EUR')
-  return parsed.outcome === 'ok' ? parsed.amount_minor : 0n
-}
-
-async function compare(model: Model, real: Real): Promise<void> {
-  const { organization_id } = real
-  const accounts = await sql(
-    `select balance_minor as balance, reserved_minor as reserved, posting_count as lines from account
-     where organization_id = $1 and kind = 'CUSTOMER' order by account_id`,
-    [organization_id]
-  )
-  assert.deepEqual(
-    accounts.map(({ balance, reserved, lines }) => [balance, reserved, lines]),
-    model.accounts.map(({ balance, reserved, lines }) => [`${balance}`, `${reserved}`, `${lines}`])
-  )
-  for (const [place, iban] of ibans.entries()) {
-    const query = { organization_id, iban, before_line_no: null, limit: 1000 }
-    const lines = await listTransactions(db, query)
-    const amounts = lines.map(({ amount }) =>
-      amount.startsWith('-') ? -minor(amount.slice(1)) : minor(amount)
-    )
-    assert.equal(ledger.sum(amounts), model.accounts[place]!.balance)
-    assert.deepEqual(
-      lines.map(({ line }) => line),
-      lines.map((_, index) => lines.length - index)
-    )
-  }
-  for (const bulk of model.bulks.values()) await compareBulk(bulk, real)
-}
-
-const parts = ['executed', 'pending', 'processing', 'unknown', 'failed', 'cancelled'] as const
-
-async function compareBulk(bulk: ledger.ModelBulk, real: Real): Promise<void> {
-  const read = await readBulkStatus(db, real.organization_id, bulk.request_id)
-  assert.ok(read)
-  assert.equal(
-    read.total.count,
-    parts.reduce((total, part) => total + read[part].count, 0)
-  )
-  assert.equal(minor(read.total.amount), ledger.sum(parts.map((part) => minor(read[part].amount))))
-  const expected = ledger.expectedStatus(bulk)
-  for (const part of ['total', ...parts] as const)
-    assert.deepEqual(
-      { count: read[part].count, minor: minor(read[part].amount) },
-      expected.shares[part],
-      part
-    )
-  assert.deepEqual([read.final, read.needs_attention], [expected.final, expected.needs_attention])
-  assert.equal(read.completed_at !== null, expected.final)
-  assert.ok(
-    expected.final ? read.status === expected.end : ['PENDING', 'PROCESSING'].includes(read.status),
-    read.status
-  )
-  assert.ok(read.version >= (real.versions.get(bulk.request_id) ?? 1))
-  real.versions.set(bulk.request_id, read.version)
 }
 
 /** The bank recovers: everything becomes final, and every transfer is what the bank says of it. */
@@ -352,7 +219,7 @@ async function setup(): Promise<{ model: Model; real: Real }> {
       bulks: new Map(),
       claims: []
     },
-    real: { organization_id, claims: [], book: new Map(), versions: new Map() }
+    real: { database, context, organization_id, claims: [], book: new Map(), versions: new Map() }
   }
 }
 

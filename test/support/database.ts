@@ -10,10 +10,10 @@ export interface TestDatabase {
   db: Database
   url: string
   /** Any SQL at all, outside of the program's statements: to look, and to corrupt. */
-  sql<Row extends pg.QueryResultRow = Record<string, unknown>>(
+  sql: <Row extends pg.QueryResultRow = Record<string, unknown>>(
     text: string,
     values?: unknown[]
-  ): Promise<Row[]>
+  ) => Promise<Row[]>
 }
 
 /** A migrated database of this test file's own, gone when the file is done. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Context } from '../../context.ts'
 import { transferStatuses } from '../../domain/status.ts'
 import { Problem } from '../../domain/problem.ts'
-import { bulkRequest } from '../../transfers/bulk-request.ts'
+import { bulkRequest, maxTransfers } from '../../transfers/bulk-request.ts'
 import { readBulk, readBulkStatus } from '../../transfers/read-bulk.ts'
 import { listTransfers } from '../../transfers/read-transfers.ts'
 import { previewBulk, submitBulk } from '../../transfers/submit-bulk.ts'
@@ -122,7 +122,7 @@ function transferListRoute(server: Server, context: Context, organizationId: num
       const rows = await listTransfers(context.db, {
         organization_id: organizationId,
         bulk_id: requireBulkId(request.params.bulk_id),
-        first_seq: last === null ? 0 : Number(last) + 1,
+        first_seq: last === null ? 0 : Math.min(Number(last) + 1, maxTransfers),
         status: status ?? null,
         limit: limit + 1
       })

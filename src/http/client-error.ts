@@ -1,0 +1,25 @@
+import type { Socket } from 'node:net'
+import { describeProblem } from './problem-answer.ts'
+import { traceIdOf } from './trace.ts'
+
+/** What cannot be read as HTTP at all still gets the one error body, and then the end of its connection. */
+export function answerClientError(error: { code: string }, socket: Socket): void {
+  if (!socket.writable || socket.bytesWritten > 0) {
+    socket.destroy()
+    return
+  }
+  const body = describeProblem(
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? { reason: 'headers-too-large', details: 'Send fewer or shorter headers.' }
+      : { reason: 'malformed-request', details: 'This is not a valid HTTP request.' },
+    { instance: '', trace_id: traceIdOf({ headers: {} }), bulk_id: null }
+  )
+  const text = JSON.stringify(body)
+  const head = [
+    `HTTP/1.1 ${body.status} ${body.title}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(text)}`,
+    'connection: close'
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
+}
