@@ -1,11 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Pool } from 'undici'
-import type { Database } from '../src/database/database.ts'
+import type { Tx } from '../src/database/statement.ts'
 import { makeBulkReference } from '../src/domain/reference.ts'
-import { claimChunks, recordResults } from '../src/execution/queries.ts'
-import { acceptBulk } from '../src/transfers/accept-queries.ts'
 import { readRequest } from '../src/transfers/read-request.ts'
 import { validateBulk, type ValidBulk } from '../src/transfers/validate-bulk.ts'
+
+/*
+ * The floors: what has to be written durably, written by statements of their own with nothing else in them. They share
+ * no SQL with the program, so that a program that gets slower does not slow its own floor down.
+ */
 
 /** A bulk with everything computed that is not the database's work. */
 export function prepare(body: unknown): ValidBulk {
@@ -16,69 +19,90 @@ export function prepare(body: unknown): ValidBulk {
   return validated.bulk
 }
 
-/** The floor of accepting: the one statement, its parameters ready. */
-export async function bareAccept(db: Database, organizationId: number, bulk: ValidBulk): Promise<void> {
-  const rows = await acceptBulk(db, {
-    organization_id: organizationId,
-    request_id: randomUUID(),
-    iban: bulk.organization_iban,
-    bic: bulk.organization_bic,
-    currency: bulk.currency,
-    total_minor: bulk.total_minor,
-    transfer_count: bulk.transfer_count,
-    chunk_size: 100,
-    on_failure: bulk.on_failure,
-    bulk_reference: makeBulkReference(Date.now(), randomBytes(10)),
-    content_hash: bulk.content_hash,
-    label: null,
-    metadata: null,
-    transfers: bulk.transfers
+/** Writes a bulk of 1000, its chunks and transfers, and reserves its total: one statement, one commit. */
+export async function bareAccept(tx: Tx, organizationId: number, bulk: ValidBulk): Promise<void> {
+  const { rows } = await tx.query({
+    name: 'floor-accept',
+    text: `with payer as (
+        update account set reserved_minor = reserved_minor + $2
+        where organization_id = $1 and kind = 'CUSTOMER' returning account_id
+      ), b as (
+        insert into bulk (organization_id, account_id, request_id, bulk_reference, content_hash, currency, transfer_count,
+                          total_minor, chunk_count, on_failure)
+        select $1, account_id, $3, $4, $5, 'EUR', 1000, $2, 10, 'continue' from payer returning bulk_no
+      ), t as (
+        insert into transfer (organization_id, bulk_no, seq, amount_minor, counterparty_name, counterparty_bic,
+                              counterparty_iban, description, client_transfer_id)
+        select $1, bulk_no, nr - 1, amount_minor, counterparty_name, counterparty_bic, counterparty_iban, description,
+               client_transfer_id
+        from b, rows from (json_to_recordset($6::json) as (amount_minor int8, counterparty_name text,
+          counterparty_bic text, counterparty_iban text, description text, client_transfer_id text)) with ordinality
+          as i (amount_minor, counterparty_name, counterparty_bic, counterparty_iban, description, client_transfer_id, nr)
+      ), c as (
+        insert into chunk (organization_id, bulk_no, chunk_no, due_at, seqs, open_minor)
+        select $1, bulk_no, g, now(), array(select generate_series(g * 100, g * 100 + 99)::int2), 1
+        from b, generate_series(0, 9) g
+      )
+      select bulk_no from b`,
+    values: [
+      organizationId,
+      bulk.total_minor,
+      randomUUID(),
+      makeBulkReference(Date.now(), randomBytes(10)),
+      bulk.content_hash,
+      bulk.transfers
+    ]
   })
-  if (rows.length !== 1) throw new Error('the floor was refused')
+  if (rows.length !== 1) throw new Error('the floor did not accept')
 }
 
-/** The floor of executing: claim and record everything that is due, with no bank and nothing in between. */
-export async function bareSettle(
-  db: Database,
-  lanes: number,
-  onExecuted: (reference: string, row: ClaimedRow) => void
-): Promise<void> {
-  await Promise.all(
-    Array.from({ length: lanes }, async () => {
-      for (;;) {
-        const rows = await claimChunks(db, { worker: 'floor', lease_ms: 60_000, chunk_limit: 2 })
-        const [first] = rows
-        if (!first) return
-        const epochs = new Map(rows.map((row) => [row.chunk_no, row.epoch]))
-        for (const row of rows) onExecuted(`${row.bulk_reference}-${row.seq}`, row)
-        await recordResults(db, {
-          organization_id: first.organization_id,
-          bulk_no: first.bulk_no,
-          chunk_nos: [...epochs.keys()],
-          epochs: [...epochs.values()],
-          seqs: rows.map((row) => row.seq),
-          statuses: rows.map(() => 'EXECUTED'),
-          reason_codes: rows.map(() => null),
-          reasons: rows.map(() => null),
-          due_in_ms: rows.map(() => 0)
-        })
-      }
+/** Ends everything that is open, two chunks a commit: outcomes, postings, account, bulk, chunks; no claim, no check. */
+export async function bareSettle(tx: Tx, organizationId: number): Promise<void> {
+  for (;;) {
+    const { rows } = await tx.query({
+      name: 'floor-settle',
+      text: `with due as (
+          select bulk_no, min(chunk_no) as first_chunk from chunk
+          where due_at is not null and organization_id = $1 group by bulk_no order by bulk_no limit 1
+        ), o as (
+          insert into outcome (organization_id, bulk_no, seq, amount_minor, status)
+          select organization_id, bulk_no, seq, amount_minor, 'EXECUTED' from due join transfer using (bulk_no)
+          where organization_id = $1 and seq between first_chunk * 100 and first_chunk * 100 + 199
+          returning bulk_no, seq, amount_minor
+        ), s as (select bulk_no, count(*) as n, sum(amount_minor) as total from o group by bulk_no
+        ), c as (
+          update chunk set due_at = null, epoch = 1 from due
+          where organization_id = $1 and chunk.bulk_no = due.bulk_no and chunk_no in (first_chunk, first_chunk + 1)
+        ), b as (
+          update bulk set executed_count = executed_count + n, executed_minor = executed_minor + total,
+            version = version + 1,
+            status = case when executed_count + n = 1000 then 'COMPLETED' else 'PROCESSING' end::bulk_status,
+            completed_at = case when executed_count + n = 1000 then now() end
+          from s where organization_id = $1 and bulk.bulk_no = s.bulk_no
+        ), a as (
+          update account set balance_minor = balance_minor - total, reserved_minor = reserved_minor - total,
+            posting_count = posting_count + n
+          from s where organization_id = $1 and kind = 'CUSTOMER' returning account_id, posting_count - n as last
+        ), p as (
+          insert into posting (organization_id, account_id, line_no, counter_account_id, amount_minor, kind, bulk_no, seq)
+          select $1, a.account_id, a.last + row_number() over (order by seq),
+            (select account_id from account where organization_id = $1 and kind = 'CLEARING'),
+            -amount_minor, 'TRANSFER', bulk_no, seq from o, a
+        )
+        select n from s`,
+      values: [organizationId]
     })
-  )
+    if (rows.length === 0) return
+  }
 }
-export type ClaimedRow = Awaited<ReturnType<typeof claimChunks>>[number]
 
-/** The floor of paying: a bare HTTP client that posts payments to the same bank and reads the answers. */
+/** A bare HTTP client that posts payments to the same bank and reads the answers. */
 export async function barePay(bankUrl: string, payments: string[], connections: number): Promise<void> {
   const pool = new Pool(bankUrl, { connections, pipelining: 1 })
+  const headers = { 'content-type': 'application/json' }
   await Promise.all(
     payments.map(async (body) => {
-      const answer = await pool.request({
-        method: 'POST',
-        path: '/payments',
-        headers: { 'content-type': 'application/json' },
-        body
-      })
+      const answer = await pool.request({ method: 'POST', path: '/payments', headers, body })
       await answer.body.text()
       if (answer.statusCode !== 201) throw new Error(`the bank answered ${answer.statusCode}`)
     })
