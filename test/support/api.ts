@@ -7,7 +7,6 @@ export interface Answer {
   status: number
   headers: Headers
   // What the server says is what a test is about; each test looks at the part that it means.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   body: any
 }
 
