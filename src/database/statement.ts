@@ -10,7 +10,8 @@ interface PgTypes {
   bool: boolean
   timestamptz: Date
   bytea: Buffer
-  json: string
+  /** Given as text, received as what it says. */
+  json: unknown
   jsonb: unknown
   'int2[]': number[]
   'int4[]': number[]

@@ -6,7 +6,17 @@ import { transferId } from '../domain/reference.ts'
 import { type TransferStatus, transferTransitions } from '../domain/status.ts'
 import { claimChunks, recordResults, renewLeases } from './queries.ts'
 
-type ClaimedRow = Awaited<ReturnType<typeof claimChunks>>[number]
+type ClaimedChunk = Awaited<ReturnType<typeof claimChunks>>[number]
+
+/** A transfer of a claim, with what it has from its chunk and its bulk. */
+export interface ClaimedTransfer extends Omit<ClaimedChunk, 'transfers'> {
+  seq: number
+  amount_minor: bigint
+  counterparty_name: string
+  counterparty_bic: string
+  counterparty_iban: string
+  description: string
+}
 
 /** Chunks of one bulk that this process may work on until their lease ends. */
 export interface Claim {
@@ -14,7 +24,7 @@ export interface Claim {
   bulk_no: bigint
   chunk_nos: number[]
   epochs: number[]
-  transfers: ClaimedRow[]
+  transfers: ClaimedTransfer[]
 }
 
 /** What is to be recorded of one transfer. */
@@ -35,21 +45,30 @@ export async function claimWork(
   worker: string,
   chunkLimit = chunksPerClaim
 ): Promise<Claim | null> {
-  const rows = await claimChunks(context.db, {
-    worker,
-    lease_ms: context.settings.LEASE_MS,
-    chunk_limit: chunkLimit
-  })
-  const [first] = rows
+  const { LEASE_MS: lease_ms } = context.settings
+  const chunks = await claimChunks(context.db, { worker, lease_ms, chunk_limit: chunkLimit })
+  const [first] = chunks
   if (!first) return null
-  const epochs = new Map(rows.map((row) => [row.chunk_no, row.epoch]))
   return {
     organization_id: first.organization_id,
     bulk_no: first.bulk_no,
-    chunk_nos: [...epochs.keys()],
-    epochs: [...epochs.values()],
-    transfers: rows
+    chunk_nos: chunks.map(({ chunk_no }) => chunk_no),
+    epochs: chunks.map(({ epoch }) => epoch),
+    transfers: chunks.flatMap(transfersOf)
   }
+}
+
+function transfersOf({ transfers, ...chunk }: ClaimedChunk): ClaimedTransfer[] {
+  const rows = transfers as [number, string, string, string, string, string][]
+  return rows.map(([seq, amount, counterparty_name, counterparty_bic, counterparty_iban, description]) => ({
+    ...chunk,
+    seq,
+    amount_minor: BigInt(amount),
+    counterparty_name,
+    counterparty_bic,
+    counterparty_iban,
+    description
+  }))
 }
 
 /** Asks the bank about every transfer of a claim, with no transaction open, while keeping the lease alive. */
@@ -138,7 +157,11 @@ function leaseOf({ organization_id, bulk_no, chunk_nos, epochs }: Claim) {
   return { organization_id, bulk_no, chunk_nos, epochs }
 }
 
-async function askAboutTransfer(context: Context, transfer: ClaimedRow, random: number): Promise<Result> {
+async function askAboutTransfer(
+  context: Context,
+  transfer: ClaimedTransfer,
+  random: number
+): Promise<Result> {
   const order = paymentOrder(transfer)
   return interpretAnswer(await ask(context.bank, transfer, order), transfer, random)
 }
@@ -148,7 +171,7 @@ async function askAboutTransfer(context: Context, transfer: ClaimedRow, random: 
  * out again at once and stays UNKNOWN until it ends: put back to PENDING it could be cancelled (on_failure stop), and
  * a holder that slept since before its lease ran out could still wake up and send it.
  */
-async function ask(bank: BankConnector, transfer: ClaimedRow, order: PaymentOrder): Promise<BankAnswer> {
+async function ask(bank: BankConnector, transfer: ClaimedTransfer, order: PaymentOrder): Promise<BankAnswer> {
   const { idempotent_submit } = bank.abilities
   if (isFresh(transfer) || (transfer.status === 'PROCESSING' && idempotent_submit)) return bank.submit(order)
   const answer = await bank.inquire(order)
@@ -164,7 +187,7 @@ export function isFresh(transfer: { status: string; epoch: number }): boolean {
   return transfer.status === 'PROCESSING' && transfer.epoch === 1
 }
 
-function paymentOrder(transfer: ClaimedRow): PaymentOrder {
+function paymentOrder(transfer: ClaimedTransfer): PaymentOrder {
   return {
     reference: transferId(transfer.bulk_reference, transfer.seq),
     amount_minor: transfer.amount_minor,

@@ -6,6 +6,9 @@ import { statement } from '../database/statement.ts'
  * chunks (skipping those that others hold), then the bulk: the order of every statement that works on a bulk is
  * chunk, bulk, account. One bulk a claim, so that a transaction stays within one organization and two claims never
  * hold two bulks in opposite orders.
+ *
+ * The transfers of a chunk come as one JSON value (amounts as text, so that they stay exact): a column for each of
+ * their fields and of their chunk's took the driver 10 ms for 1000.
  */
 export const claimChunks = statement(
   'claim-chunks',
@@ -22,12 +25,7 @@ export const claimChunks = statement(
     debtor_iban: 'text',
     on_failure: 'text',
     stopped: 'bool',
-    seq: 'int2',
-    amount_minor: 'int8',
-    counterparty_name: 'text',
-    counterparty_bic: 'text',
-    counterparty_iban: 'text',
-    description: 'text'
+    transfers: 'json'
   },
   `with head as (
      select organization_id, bulk_no from chunk
@@ -53,15 +51,16 @@ export const claimChunks = statement(
      select s.*, a.iban as debtor_iban from started s join account a using (organization_id, account_id)
    )
    select c.organization_id, c.bulk_no, c.chunk_no, c.epoch, c.attempts, c.status::text, s.bulk_reference, s.currency,
-          s.debtor_iban, s.on_failure::text, s.stopped, t.seq, t.amount_minor, t.counterparty_name, t.counterparty_bic,
-          t.counterparty_iban, t.description
+          s.debtor_iban, s.on_failure::text, s.stopped, t.transfers
    from claimed c
    join payer s using (organization_id, bulk_no)
    cross join lateral (
-     select * from transfer t
+     select json_agg(json_build_array(t.seq, t.amount_minor::text, t.counterparty_name, t.counterparty_bic,
+                                      t.counterparty_iban, t.description) order by t.seq) as transfers
+     from transfer t
      where (t.organization_id, t.bulk_no) = (c.organization_id, c.bulk_no) and t.seq = any (c.seqs)
    ) t
-   order by c.chunk_no, t.seq`
+   order by c.chunk_no`
 )
 
 /**

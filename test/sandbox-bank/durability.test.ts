@@ -132,7 +132,7 @@ describe('sandbox bank durability', () => {
       assert.deepEqual([after.status, reasonOf(after)], [503, 'unavailable'])
       assert.equal(reasonOf(await post(url, order({ reference: 'hit' }))), 'outcome-unknown')
       assert.equal(reasonOf(await ask(`${url}/payments/hit`)), 'outcome-unknown')
-      assert.equal((await ask(`${url}/payments`)).status, 503)
+      assert.equal((await ask(`${url}/payments`)).status, 500)
       assert.equal((await ask(`${url}/health`)).status, 503)
     })
   }
