@@ -65,7 +65,7 @@ const maxAnswerBytes = 64 * 1024
 
 /**
  * One call, its answer bounded in size and in time (the pool's own timeout begins anew with every byte). By dispatch,
- * since a stream for each small answer cost as much as the call: 135 ms instead of 95 ms for 1000 transfers end to end.
+ * which makes no stream for each small answer.
  */
 function dispatch(pool: Pool, request: Request, timeoutMs: number): Promise<Answer> {
   return new Promise((resolve, reject) => {

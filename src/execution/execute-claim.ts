@@ -100,7 +100,7 @@ const stopWindow = 10
 
 async function askAll(context: Context, { transfers }: Claim): Promise<Result[]> {
   // One draw for the whole claim: transfers that share a due time go on in one chunk. A draw for each made a chunk of
-  // nearly every transfer when the bank was away, and 3000 of them then took 12 s instead of 2.
+  // nearly every transfer when the bank was away, and 3000 of them then took 12 s instead of 5.
   const random = context.random.fraction()
   if (transfers[0]?.on_failure !== 'stop')
     return Promise.all(transfers.map((transfer) => askAboutTransfer(context, transfer, random)))

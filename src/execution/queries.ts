@@ -7,8 +7,8 @@ import { statement } from '../database/statement.ts'
  * chunk, bulk, account. One bulk a claim, so that a transaction stays within one organization and two claims never
  * hold two bulks in opposite orders.
  *
- * The transfers of a chunk come as one JSON value (amounts as text, so that they stay exact): a column for each of
- * their fields and of their chunk's took the driver 10 ms for 1000.
+ * The transfers of a chunk come as one JSON value (amounts as text, so that they stay exact), so that the driver parses
+ * one value a chunk and not seventeen a transfer.
  */
 export const claimChunks = statement(
   'claim-chunks',
