@@ -57,7 +57,7 @@ export const settingsSchema = z.object({
     .default(1_000)
     .describe('Milliseconds between looks for work when nothing announces any.'),
   BODY_LIMIT_BYTES: count(1_024, 64 * 1024 * 1024)
-    .default(4 * 1024 * 1024)
+    .default(2 * 1024 * 1024)
     .describe('Largest request body.'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])

@@ -197,7 +197,12 @@ function retryAfter(header: unknown): { retry_after_ms?: number } {
 
 async function ping(pool: Pool): Promise<boolean> {
   try {
-    const { statusCode, body } = await pool.request({ method: 'GET', path: '/health', headersTimeout: 2_000 })
+    const { statusCode, body } = await pool.request({
+      method: 'GET',
+      path: '/health',
+      // Also while it waits behind payments that hang.
+      signal: AbortSignal.timeout(2_000)
+    })
     await body.dump()
     return statusCode === 200
   } catch {

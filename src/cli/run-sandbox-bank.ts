@@ -42,7 +42,10 @@ export async function runSandboxBank(log: Log): Promise<OpenedServer> {
       if (child.exitCode !== null || child.signalCode !== null) return
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
+      // A bank that hangs, or is frozen, has lost nothing: what it has answered is in its log.
+      const kill = setTimeout(() => child.kill('SIGKILL'), 2_000)
       await ended
+      clearTimeout(kill)
     }
   }
 }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { Worker } from '../execution/worker.ts'
 import { buildServer } from '../http/server.ts'
@@ -14,10 +15,10 @@ import { UsageError } from './usage-error.ts'
 import { welcome } from './welcome.ts'
 
 /** Stops in the reverse order of the starts, whatever of it had been started. */
-type Stops = (() => Promise<unknown>)[]
+type Stops = { what: string; stop: () => Promise<unknown>; deadline_ms?: number }[]
 
 /** Longest time that a stop may take; what is not recorded by then is taken over at the next start. */
-const stopDeadlineMs = 25_000
+const stopDeadlineMs = 30_000
 
 /** Brings everything up, in order, says where it is, and takes it down again at SIGINT or SIGTERM. */
 export async function start(options: { manual: boolean }): Promise<void> {
@@ -51,19 +52,19 @@ async function bringUp(
 ): Promise<void> {
   const tell = (message: string): void => void process.stderr.write(`${message}\n`)
   const database = await provideDatabase(settings, tell)
-  stops.push(database.stop)
+  stops.push({ what: 'database', stop: database.stop })
   const migrations = await migrateOrExplain(database.url)
   if (migrations.length > 0) tell(`Migrated the database: ${migrations.join(', ')}`)
 
   const bankUrl = settings.BANK_URL ?? (await startSandbox(log, stops))
   const context = makeContext(settings, log, { databaseUrl: database.url, bankUrl })
-  stops.push(() => closeContext(context))
+  stops.push({ what: 'connections', stop: () => closeContext(context), deadline_ms: 2_000 })
   const demoOrganizationId = await ensureDemoOrganization(context.db)
 
   if (settings.ROLE !== 'api' && !options.manual) {
     const worker = new Worker(context, `${hostname()}:${process.pid}`)
     await worker.start()
-    stops.push(() => worker.stop())
+    stops.push({ what: 'worker', stop: () => worker.stop(), deadline_ms: 11_000 })
   }
   if (settings.ROLE === 'worker') {
     tell('Bulkhead works on transfers. Stop with Ctrl-C.')
@@ -75,7 +76,7 @@ async function bringUp(
 
 async function startSandbox(log: Log, stops: Stops): Promise<string> {
   const bank = await runSandboxBank(log)
-  stops.push(bank.stop)
+  stops.push({ what: 'sandbox bank', stop: bank.stop })
   return bank.url
 }
 
@@ -86,7 +87,7 @@ async function listen(
 ): Promise<string> {
   const { HOST, PORT } = context.settings
   const server = await buildServer(context, options)
-  stops.push(() => server.close())
+  stops.push({ what: 'api', stop: () => closeServer(server) })
   try {
     return await server.listen({ host: HOST, port: PORT })
   } catch (error) {
@@ -99,6 +100,13 @@ async function listen(
       )
     throw error
   }
+}
+
+/** Lets requests that are under way end, for a moment; then a client that is slow loses its connection. */
+async function closeServer(server: Awaited<ReturnType<typeof buildServer>>): Promise<void> {
+  const cut = setTimeout(() => server.server.closeAllConnections(), 3_000)
+  await server.close()
+  clearTimeout(cut)
 }
 
 /** npm passes SIGTERM to its shell, which ends without passing it on; what it had started would run on for ever. */
@@ -121,7 +129,24 @@ async function stopAll(up: Promise<void>, stops: Stops, log: Log): Promise<void>
   process.exit(0)
 }
 
+/** Longest that one part may take to stop; a bank that hangs is waited for as long as one of its answers may take. */
+const partDeadlineMs = 5_000
+
+/** Stops every part, the last started first. One that hangs is left behind and does not keep the others up. */
 async function takeDown(stops: Stops, log: Log): Promise<void> {
-  for (const stop of stops.splice(0).reverse())
-    await stop().catch((error: unknown) => log.error({ err: error }, 'a part did not stop cleanly'))
+  for (const { what, stop, deadline_ms = partDeadlineMs } of stops.splice(0).reverse())
+    try {
+      await inTime(stop(), deadline_ms)
+    } catch (error) {
+      log.error({ err: error, what }, 'a part did not stop cleanly')
+    }
+}
+
+async function inTime(stopped: Promise<unknown>, deadlineMs: number): Promise<void> {
+  const timer = new AbortController()
+  const late = sleep(deadlineMs, undefined, { signal: timer.signal }).then(
+    () => Promise.reject(new Error(`not stopped within ${deadlineMs} ms`)),
+    () => undefined
+  )
+  await Promise.race([stopped, late]).finally(() => timer.abort())
 }

@@ -8,6 +8,7 @@ export const reasons = {
   'not-found': { status: 404, title: 'There is nothing here' },
   'unknown-account': { status: 404, title: 'The account is not known' },
 
+  'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'too-many-transfers': { status: 413, title: 'Too many transfers in one bulk' },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json' },

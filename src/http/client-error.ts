@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { ProblemContent } from '../domain/problem.ts'
 import { describeProblem } from './problem-answer.ts'
 import { traceIdOf } from './trace.ts'
 
@@ -8,12 +9,11 @@ export function answerClientError(error: { code: string }, socket: Socket): void
     socket.destroy()
     return
   }
-  const body = describeProblem(
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? { reason: 'headers-too-large', details: 'Send fewer or shorter headers.' }
-      : { reason: 'malformed-request', details: 'This is not a valid HTTP request.' },
-    { instance: '', trace_id: traceIdOf({ headers: {} }), bulk_id: null }
-  )
+  const body = describeProblem(describe(error.code), {
+    instance: '',
+    trace_id: traceIdOf({ headers: {} }),
+    bulk_id: null
+  })
   const text = JSON.stringify(body)
   const head = [
     `HTTP/1.1 ${body.status} ${body.title}`,
@@ -22,4 +22,12 @@ export function answerClientError(error: { code: string }, socket: Socket): void
     'connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
+}
+
+function describe(code: string): ProblemContent {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return { reason: 'headers-too-large', details: 'Send fewer or shorter headers.' }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return { reason: 'request-timeout', details: 'The request did not arrive whole in time; send it again.' }
+  return { reason: 'malformed-request', details: 'This is not a valid HTTP request.' }
 }

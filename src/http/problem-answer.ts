@@ -123,14 +123,32 @@ function describeFrameworkError(error: unknown): ProblemContent | null {
     case 'FST_ERR_BAD_URL':
       return { reason: 'invalid-parameter', details: 'The address has an invalid percent-encoding.' }
     case 'FST_ERR_VALIDATION':
-      return { reason: 'invalid-parameter', details: error.message }
+      return { reason: 'invalid-parameter', details: describeParameters(error) }
   }
-  if (error.statusCode === 400)
-    return {
-      reason: 'malformed-json',
-      details: 'The body cannot be read as JSON; check its quotes, commas and brackets.'
-    }
-  if (error.statusCode === 413)
-    return { reason: 'payload-too-large', details: 'The body is larger than this server takes.' }
-  return null
+  switch (error.statusCode) {
+    case 400:
+      return {
+        reason: 'malformed-json',
+        details: 'The body cannot be read as JSON in UTF-8; check its quotes, commas and brackets.'
+      }
+    case 403:
+    case 404:
+    case 414:
+      return { reason: 'not-found', details: 'There is nothing at this address.' }
+    case 413:
+      return { reason: 'payload-too-large', details: 'The body is larger than this server takes.' }
+    case 415:
+      return { reason: 'unsupported-media-type', details: error.message }
+    default:
+      return null
+  }
+}
+
+/** What is wrong with the parameters of an address: `limit: Too small: expected number to be >=1`. */
+function describeParameters(error: Error): string {
+  const { validation } = error as { validation?: { instancePath: string; message?: string }[] }
+  const faults = (validation ?? []).map(
+    ({ instancePath, message }) => `${instancePath.slice(1)}: ${message ?? ''}`
+  )
+  return faults.map((fault) => fault.replace(/^: /, '')).join('; ') || 'A parameter is not valid.'
 }

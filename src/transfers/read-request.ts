@@ -39,16 +39,21 @@ function firstPerPlace(errors: ErrorItem[]): ErrorItem[] {
   return errors.filter(({ pointer }) => !seen.has(pointer) && seen.add(pointer))
 }
 
+/** Unknown keys that are told of one object: nobody reads more, and a hostile body has a hundred thousand. */
+const mostKeys = 100
+
 function describeIssue(issue: z.core.$ZodIssue, list: unknown[]): ErrorItem[] {
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) =>
-      item(
-        [...issue.path, key],
-        'unknown-key',
-        'This key is not known here; remove it or correct its name.',
-        list
+    return issue.keys
+      .slice(0, mostKeys)
+      .map((key) =>
+        item(
+          [...issue.path, key],
+          'unknown-key',
+          'This key is not known here; remove it or correct its name.',
+          list
+        )
       )
-    )
   const { code, detail } = wording(issue)
   return [item(issue.path, code, detail, list)]
 }

@@ -57,7 +57,9 @@ describe('POST /transfers/bulk', () => {
     assert.equal((await api.post('/transfers/bulk?dry_run=true', bulk)).status, 200)
     assert.equal((await api.ask(`/transfers/bulk/${bulk.request_id}`)).status, 404)
     assertProblem(await api.post('/transfers/bulk?dry_run=true', aBulk({ amount: 'x' })), 'invalid-amount')
-    assertProblem(await api.post('/transfers/bulk?dry_run=yes', bulk), 'invalid-parameter')
+    const refused = await api.post('/transfers/bulk?dry_run=yes', bulk)
+    assertProblem(refused, 'invalid-parameter')
+    assert.match(refused.body.detail, /^dry_run: /)
     assertProblem(await api.post('/transfers/bulk?dryrun=true', bulk), 'invalid-parameter')
   })
 
@@ -142,6 +144,42 @@ describe('a request that is no bulk', () => {
       const answer = await api.ask(path, { method })
       assertProblem(answer, path.startsWith('/accounts/') ? 'unknown-account' : 'not-found')
     })
+
+  for (const [what, reason, headers, body] of [
+    [
+      'bytes that are no UTF-8',
+      'malformed-json',
+      {},
+      Buffer.from([0x7b, 0x22, 0x41, 0xe9, 0xff, 0x22, 0x3a, 0x31, 0x7d])
+    ],
+    [
+      'another character set',
+      'unsupported-media-type',
+      { 'content-type': 'application/json; charset=utf-16' },
+      '{}'
+    ],
+    ['a compressed body', 'unsupported-media-type', { 'content-encoding': 'gzip' }, '{}']
+  ] as const)
+    it(`is refused: ${what}`, async () => {
+      const init = { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } }
+      assertProblem(await api.ask('/transfers/bulk', init), reason)
+    })
+
+  for (const path of ['/transfers/', '/accounts/', '/transfers/bulk/'])
+    it(`is refused: a very long name behind ${path}`, async () => {
+      for (const length of [101, 501, 5000]) {
+        const answer = await api.ask(path + 'a'.repeat(length))
+        assert.ok([400, 404].includes(answer.status), `${answer.status} for ${length}`)
+        assertProblem(answer, answer.body.error.reason)
+      }
+    })
+
+  it('is refused: a body of 100 000 unknown keys, in a short answer', async () => {
+    const body = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`key${index}`, 1]))
+    const answer = await api.post('/transfers/bulk', body)
+    assertProblem(answer, 'invalid-request')
+    assert.ok(answer.body.errors.length <= 110)
+  })
 
   it('is refused: an address that cannot be decoded', async () => {
     assertProblem(await api.ask('/transfers/%'), 'invalid-parameter')

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify'
+import { validatorCompiler } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Context } from '../../context.ts'
 import { transferStatuses } from '../../domain/status.ts'
@@ -41,13 +42,8 @@ function submitRoute(server: Server, context: Context, organizationId: number): 
         }
       },
       // The body is read by submitBulk, which reports all errors of a step at once and in the documented order.
-      validatorCompiler: ({ schema, httpPart }) =>
-        httpPart === 'body'
-          ? (value: unknown) => ({ value })
-          : (value: unknown) => {
-              const parsed = (schema as unknown as z.ZodType).safeParse(value)
-              return parsed.success ? { value: parsed.data } : { error: parsed.error }
-            }
+      validatorCompiler: (part) =>
+        part.httpPart === 'body' ? (value: unknown) => ({ value }) : validatorCompiler(part as never)
     },
     async (request, reply) => {
       const dryRun = request.query.dry_run === 'true'
