@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import pg from 'pg'
@@ -72,12 +73,35 @@ describe('three bulks of 1000, killed in the middle', { skip: process.platform =
 
     await expectAllPaid(place, bulkIds)
   })
+
+  it('leaves nothing behind when SIGTERM comes while the bank is frozen and a client sends its body for ever', async (t) => {
+    const { place, program, bulkIds } = await startInTheMiddle(t, { BANK_TIMEOUT_MS: '2000' })
+    const tree = processTree([program.pid, postmasterOf(place)])
+    const socket = connect(Number(new URL(place.url).port), '127.0.0.1')
+    t.after(() => socket.destroy())
+    socket.on('error', () => undefined)
+    socket.write(
+      'POST /transfers/bulk HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{'
+    )
+    await until('the API is waiting for the body', () => socket.bytesWritten > 0)
+    sendSignal(bankOf(place, program), 'SIGSTOP')
+    const began = performance.now()
+    sendSignal(program.pid, 'SIGTERM')
+    assert.deepEqual(await program.exit, { code: 0, signal: null })
+    t.diagnostic(`stopped after ${Math.round(performance.now() - began)} ms`)
+    assert.deepEqual(tree.filter(isAlive), [])
+
+    await start(place)
+
+    await expectAllPaid(place, bulkIds)
+  })
 })
 
 async function startInTheMiddle(
-  t: TestContext
+  t: TestContext,
+  settings: Record<string, string> = {}
 ): Promise<{ place: Place; program: Program; bulkIds: string[] }> {
-  const place = await makePlace(t, { SANDBOX_BANK_LATENCY_MS: '20', LEASE_MS: '2000' })
+  const place = await makePlace(t, { SANDBOX_BANK_LATENCY_MS: '20', LEASE_MS: '2000', ...settings })
   const program = await start(place)
   const bulkIds = await submitBulks(place, 3)
   const progress = await until('a bulk is in the middle', async () =>
