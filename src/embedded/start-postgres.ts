@@ -13,6 +13,7 @@ import {
 import { initialiseCluster, wipeInterrupted } from './initialise-cluster.ts'
 import { type Binaries, locateBinaries } from './locate-binaries.ts'
 import { acquireOwnerLock, type OwnerLock } from './owner-lock.ts'
+import { processIdentity } from './process-identity.ts'
 import { runServer } from './run-server.ts'
 import { stopServer } from './stop-server.ts'
 
@@ -22,6 +23,8 @@ export interface EmbeddedPostgres {
   /** True when the server had outlived a killed Bulkhead and was taken over. */
   adopted: boolean
   dataDirectory: string
+  /** Starts the server again, on its old port, if its process has ended by itself; tells whether it had to. */
+  revive(): Promise<boolean>
   /** Fast shutdown; returns when the server's process is gone and the folder is free for another Bulkhead. */
   stop(): Promise<void>
 }
@@ -90,7 +93,8 @@ async function startOwned(
     throw error
   }
   const adopted = running !== undefined
-  return { ...handle({ server, password, runner, folder, lock }), adopted }
+  const restart = (): Promise<RunningServer> => runServer({ runner, folder, settings, onProgress })
+  return { ...handle({ server, password, runner, folder, lock, restart }), adopted }
 }
 
 function handle(owned: {
@@ -99,13 +103,32 @@ function handle(owned: {
   runner: Runner
   folder: ClusterFolder
   lock: OwnerLock
+  restart: () => Promise<RunningServer>
 }): Omit<EmbeddedPostgres, 'adopted'> {
-  const { server, password, runner, folder, lock } = owned
+  const { password, runner, folder, lock, restart } = owned
+  let { server } = owned
   let stopping: Promise<void> | undefined
+  let reviving: Promise<boolean> | undefined
+
+  async function revive(): Promise<boolean> {
+    if (stopping !== undefined || processIdentity(server.pid) === server.identity) return false
+    const { port } = server
+    server = await restart()
+    if (server.port !== port)
+      throw new Error(`PostgreSQL runs again, but on port ${server.port}, since ${port} is taken`)
+    return true
+  }
+
+  async function stop(): Promise<void> {
+    await reviving?.catch(() => undefined)
+    await stopServer(server, runner, folder).finally(() => lock.release())
+  }
+
   return {
     url: serverUrl(server, password, 'bulkhead'),
     dataDirectory: folder.cluster,
-    stop: () => (stopping ??= stopServer(server, runner, folder).finally(() => lock.release()))
+    revive: () => (reviving ??= revive().finally(() => (reviving = undefined))),
+    stop: () => (stopping ??= stop())
   }
 }
 

@@ -62,6 +62,21 @@ describe('three bulks of 1000, killed in the middle', { skip: process.platform =
     assert.ok(chunks < 300, `what could not be sent goes on in chunks, not one by one (${chunks} chunks)`)
   })
 
+  it('are paid exactly once after PostgreSQL alone was killed; the program starts it again', async (t) => {
+    const { place, bulkIds } = await startInTheMiddle(t)
+    const postmaster = postmasterOf(place)
+    await killAll([postmaster])
+    await until(
+      'another PostgreSQL runs',
+      () => ![undefined, postmaster].includes(findPostmaster(place.dataDir))
+    )
+    await until('the API answers again', async () => {
+      const answer = await fetch(`${place.url}/health/ready`).catch(() => null)
+      return answer?.status === 200
+    })
+    await expectAllPaid(place, bulkIds)
+  })
+
   it('leaves nothing behind when everything is stopped by SIGTERM in the middle, and goes on at the next start', async (t) => {
     const { place, program, bulkIds } = await startInTheMiddle(t)
     const tree = processTree([program.pid, postmasterOf(place)])
