@@ -225,6 +225,8 @@ function normalise(request: BulkRequest, stored: StoredTransfer[], total: bigint
     metadata: request.metadata === undefined ? null : JSON.stringify(sortKeys(request.metadata))
   }
   const transfers = JSON.stringify(stored)
+  // Not stored with each transfer, but content all the same: 100 USD is no replay of 100 EUR.
+  const currencies = [...new Set(request.credit_transfers.map(({ currency }) => currency))]
   return {
     ...head,
     request_id: request.request_id.toLowerCase(),
@@ -232,7 +234,10 @@ function normalise(request: BulkRequest, stored: StoredTransfer[], total: bigint
     transfer_count: stored.length,
     total_minor: total,
     transfers,
-    content_hash: createHash('sha256').update(JSON.stringify(head)).update(transfers).digest()
+    content_hash: createHash('sha256')
+      .update(JSON.stringify({ ...head, currencies }))
+      .update(transfers)
+      .digest()
   }
 }
 

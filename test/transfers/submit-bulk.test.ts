@@ -71,6 +71,7 @@ describe('submitBulk', () => {
     assert.equal(await reasonFor(organizationId, aBulk({ request_id })), 'accepted')
     for (const other of [
       aBulk({ request_id, amount: '99' }),
+      aBulk({ request_id, credit_transfers: [aTransfer({ currency: 'USD' })] }),
       aBulk({ request_id, amount: 'x' }),
       aBulk({ request_id, transfers: 1001 }),
       aBulk({ request_id, transfers: 0 }),
