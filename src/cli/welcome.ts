@@ -1,24 +1,10 @@
 import { demoOrganization } from '../organizations/demo-organization.ts'
 import type { Settings } from '../settings.ts'
+import { exampleBulk } from '../transfers/bulk-request.ts'
 
 /** What a person sees when everything is up: where things are, and a request that works as it stands. */
 export function welcome(up: { url: string; bankUrl: string; settings: Settings; manual: boolean }): string {
-  const [account] = demoOrganization.accounts
-  const body = {
-    request_id: crypto.randomUUID(),
-    organization_bic: demoOrganization.bic,
-    organization_iban: account.iban,
-    credit_transfers: [
-      {
-        amount: '100.00',
-        currency: 'EUR',
-        counterparty_name: 'John Doe',
-        counterparty_bic: 'DEUTDEFFXXX',
-        counterparty_iban: 'DE89370400440532013000',
-        description: 'Salary payment for June 2024'
-      }
-    ]
-  }
+  const body = { ...exampleBulk, request_id: crypto.randomUUID() }
   const lines = [
     '',
     `Bulkhead is ready at ${up.url} (demo mode: calls without credentials act for ${demoOrganization.name})`,

@@ -204,7 +204,7 @@ function paymentOrder(transfer: ClaimedTransfer): PaymentOrder {
 const longestRetryAfterMs = 60_000
 
 /** What a bank's answer makes of a transfer. Only the bank's own word ends one. */
-export function interpretAnswer(
+function interpretAnswer(
   answer: BankAnswer,
   transfer: { seq: number; status: string; epoch: number; attempts: number },
   random: number

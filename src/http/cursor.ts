@@ -13,7 +13,7 @@ export const pageQuery = {
 }
 
 /** An opaque cursor for a whole number. */
-export function encodeCursor(place: bigint | number): string {
+function encodeCursor(place: bigint | number): string {
   return Buffer.from(`v1:${place}`).toString('base64url')
 }
 

@@ -8,7 +8,7 @@ import { findRequestId } from '../transfers/read-request.ts'
 /** Most errors that one answer lists; 1000 transfers with four faults each fit. */
 const maxErrors = 5000
 
-export const errorItem = z
+const errorItem = z
   .object({
     pointer: z.string().describe('JSON pointer into the body (RFC 6901).'),
     index: z.int().optional().describe('Which transfer, from 0.'),

@@ -21,7 +21,7 @@ const metadata = z
     'Your own keys and values, returned as given: at most 20, keys of 1..40, values of 0..500 characters.'
   )
 
-export const creditTransfer = z
+const creditTransfer = z
   .strictObject({
     amount: text(1, 400).describe(
       'A plain decimal in a string, greater than zero, at most 999999999.99, with no more decimals than the currency has.'
@@ -42,6 +42,23 @@ export const creditTransfer = z
     metadata: metadata.optional()
   })
   .meta({ id: 'CreditTransfer' })
+
+/** A bulk that the demo organization can pay, for the documentation and the welcome. */
+export const exampleBulk = {
+  request_id: '123e4567-e89b-12d3-a456-426614174000',
+  organization_bic: 'OIVUSCLQXXX',
+  organization_iban: 'FR10474608000002006107XXXXX',
+  credit_transfers: [
+    {
+      amount: '100.00',
+      currency: 'EUR',
+      counterparty_name: 'John Doe',
+      counterparty_bic: 'DEUTDEFFXXX',
+      counterparty_iban: 'DE89370400440532013000',
+      description: 'Salary payment for June 2024'
+    }
+  ]
+}
 
 /** The body of POST /transfers/bulk. Shape only: what amounts, IBANs and ids mean is checked by validateBulk. */
 export const bulkRequest = z
@@ -66,23 +83,7 @@ export const bulkRequest = z
   })
   .meta({
     id: 'BulkRequest',
-    examples: [
-      {
-        request_id: '123e4567-e89b-12d3-a456-426614174000',
-        organization_bic: 'OIVUSCLQXXX',
-        organization_iban: 'FR10474608000002006107XXXXX',
-        credit_transfers: [
-          {
-            amount: '100.00',
-            currency: 'EUR',
-            counterparty_name: 'John Doe',
-            counterparty_bic: 'DEUTDEFFXXX',
-            counterparty_iban: 'DE89370400440532013000',
-            description: 'Salary payment for June 2024'
-          }
-        ]
-      }
-    ]
+    examples: [exampleBulk]
   })
 
 export type BulkRequest = z.infer<typeof bulkRequest>
