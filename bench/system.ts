@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { Pool } from 'undici'
 import { createPostgresBroker } from '../src/broker/postgres-broker.ts'
-import type { Context } from '../src/context.ts'
+import { systemClock, type Context } from '../src/context.ts'
 import { openDatabase } from '../src/database/database.ts'
 import { migrate } from '../src/database/migrate.ts'
 import { Worker } from '../src/execution/worker.ts'
@@ -34,7 +34,7 @@ export async function startSystem(serverUrl: string, bank: Context['bank']) {
     bank,
     broker: createPostgresBroker(db, url, log),
     log,
-    clock: { nowMs: () => Date.now() },
+    clock: systemClock,
     random: {
       fraction: () => Math.random(),
       bytes: (count) => crypto.getRandomValues(new Uint8Array(count))

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BankConnector } from './banking/connector.ts'
 import type { Broker } from './broker/broker.ts'
 import type { Database } from './database/database.ts'
@@ -11,6 +12,24 @@ export interface Context {
   bank: BankConnector
   broker: Broker
   log: Log
-  clock: { nowMs(): number }
+  clock: Clock
   random: { fraction(): number; bytes(count: number): Uint8Array }
+}
+
+export interface Clock {
+  /** The time of day, in milliseconds since 1970. It may be wrong and may jump: leases and due times are PostgreSQL's. */
+  nowMs(): number
+  /** A stopwatch that never jumps and starts anywhere. */
+  elapsedMs(): number
+  /** Resolves after some milliseconds, or as soon as the signal is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  elapsedMs: () => performance.now(),
+  sleep: (ms, signal) =>
+    sleep(ms, undefined, signal ? { signal } : {}).catch((error: unknown) => {
+      if (!signal?.aborted) throw error
+    })
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createHttpBank } from '../banking/http-bank.ts'
 import { createPostgresBroker } from '../broker/postgres-broker.ts'
 import { createRabbitmqBroker } from '../broker/rabbitmq-broker.ts'
-import type { Context } from '../context.ts'
+import { systemClock, type Context } from '../context.ts'
 import { openDatabase } from '../database/database.ts'
 import type { Settings } from '../settings.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -32,7 +32,7 @@ export function makeContext(
         ? createPostgresBroker(db, where.databaseUrl, log)
         : createRabbitmqBroker(settings.BROKER_URL, log),
     log,
-    clock: { nowMs: () => Date.now() },
+    clock: systemClock,
     random: { fraction: () => Math.random(), bytes: (count) => randomBytes(count) }
   }
 }

@@ -20,8 +20,14 @@ type Stops = { what: string; stop: () => Promise<unknown>; deadline_ms?: number 
 /** Longest time that a stop may take; what is not recorded by then is taken over at the next start. */
 const stopDeadlineMs = 30_000
 
+export interface StartOptions {
+  manual: boolean
+  /** Puts something between the program and its outside world; the tests kill it there. */
+  wrap?: (context: Context) => Context
+}
+
 /** Brings everything up, in order, says where it is, and takes it down again at SIGINT or SIGTERM. */
-export async function start(options: { manual: boolean }): Promise<void> {
+export async function start(options: StartOptions): Promise<void> {
   const settings = loadSettings()
   const log = createLog(settings.LOG_LEVEL)
   const stops: Stops = []
@@ -47,7 +53,7 @@ export async function start(options: { manual: boolean }): Promise<void> {
 async function bringUp(
   settings: Settings,
   log: Log,
-  options: { manual: boolean },
+  options: StartOptions,
   stops: Stops
 ): Promise<void> {
   const tell = (message: string): void => void process.stderr.write(`${message}\n`)
@@ -57,7 +63,8 @@ async function bringUp(
   if (migrations.length > 0) tell(`Migrated the database: ${migrations.join(', ')}`)
 
   const bankUrl = settings.BANK_URL ?? (await startSandbox(log, stops))
-  const context = makeContext(settings, log, { databaseUrl: database.url, bankUrl })
+  const made = makeContext(settings, log, { databaseUrl: database.url, bankUrl })
+  const context = options.wrap?.(made) ?? made
   stops.push({ what: 'connections', stop: () => closeContext(context), deadline_ms: 2_000 })
   const demoOrganizationId = await ensureDemoOrganization(context.db)
 

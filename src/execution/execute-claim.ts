@@ -73,16 +73,22 @@ function transfersOf({ transfers, ...chunk }: ClaimedChunk): ClaimedTransfer[] {
 
 /** Asks the bank about every transfer of a claim, with no transaction open, while keeping the lease alive. */
 export async function askBank(context: Context, claim: Claim): Promise<Result[]> {
-  let renewed = Promise.resolve()
-  const renewal = setInterval(() => {
-    renewed = renewLease(context, claim)
-  }, context.settings.LEASE_MS / 3)
+  const asked = new AbortController()
+  const keeping = keepLease(context, claim, asked.signal)
   try {
     return await askAll(context, claim)
   } finally {
-    clearInterval(renewal)
+    asked.abort()
     // Not beside the recording: both lock the same chunks.
-    await renewed
+    await keeping
+  }
+}
+
+async function keepLease(context: Context, claim: Claim, asked: AbortSignal): Promise<void> {
+  for (;;) {
+    await context.clock.sleep(context.settings.LEASE_MS / 3, asked)
+    if (asked.aborted) return
+    await renewLease(context, claim)
   }
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { isUnavailable } from '../database/errors.ts'
 import { askBank, claimWork, recordClaim, type Claim, type Result } from './execute-claim.ts'
@@ -64,7 +63,7 @@ export class Worker {
 
   async #idle(pauseMs: number): Promise<void> {
     if (this.#stopping.signal.aborted) return
-    await sleep(pauseMs, undefined, { signal: this.#wake.signal }).catch(() => undefined)
+    await this.#context.clock.sleep(pauseMs, this.#wake.signal)
   }
 }
 
@@ -83,13 +82,14 @@ export async function executeClaim(context: Context, claim: Claim): Promise<void
  * fence makes a second recording harmless.
  */
 async function recordStubbornly(context: Context, claim: Claim, results: Result[]): Promise<string | null> {
-  const giveUpAtMs = context.clock.nowMs() + context.settings.LEASE_MS / 2
+  const { clock, settings } = context
+  const giveUpAtMs = clock.elapsedMs() + settings.LEASE_MS / 2
   for (;;) {
     try {
       return await recordClaim(context, claim, results)
     } catch (error) {
-      if (!isUnavailable(error) || context.clock.nowMs() > giveUpAtMs) throw error
-      await sleep(250)
+      if (!isUnavailable(error) || clock.elapsedMs() > giveUpAtMs) throw error
+      await clock.sleep(250)
     }
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Context } from '../../src/context.ts'
+import { systemClock, type Context } from '../../src/context.ts'
 import type { Broker } from '../../src/broker/broker.ts'
 import { readSettings, type Settings } from '../../src/settings.ts'
 import { createLog } from '../../src/telemetry/log.ts'
@@ -18,7 +18,7 @@ export function createTestContext(database: TestDatabase, settings: Partial<Sett
     bank: createScriptedBank(),
     broker: silentBroker,
     log: createLog('silent'),
-    clock: { nowMs: () => Date.now() },
+    clock: systemClock,
     random: { fraction: () => 0.5, bytes: (count) => randomBytes(count) }
   }
 }

@@ -228,7 +228,7 @@ describe('a replay', () => {
     const bulk = aBulk({ execution_date: new Date().toISOString().slice(0, 10) })
     const first = await submitBulk(context, organizationId, bulk)
     assert.equal(first.outcome, 'accepted')
-    const tomorrow = { ...context, clock: { nowMs: () => Date.now() + 86_400_000 } }
+    const tomorrow = { ...context, clock: { ...context.clock, nowMs: () => Date.now() + 86_400_000 } }
     assert.deepEqual(await submitBulk(tomorrow, organizationId, bulk), { ...first, outcome: 'replayed' })
     const fresh = await submitBulk(tomorrow, organizationId, { ...bulk, request_id: aBulk().request_id })
     assert.equal(fresh.outcome === 'refused' && fresh.problem.reason, 'execution-date-not-supported')
