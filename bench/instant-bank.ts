@@ -10,13 +10,14 @@ export function createInstantBank(): InstantBank {
   const executed = new Map<string, PaymentOrder>()
   return {
     executed,
-    abilities: { idempotent_submit: true },
+    abilities: { idempotent_submit: true, settlement_window_ms: 0 },
     submit: (order) => {
       executed.set(order.reference, order)
       return Promise.resolve({ outcome: 'executed' })
     },
     inquire: (order) =>
       Promise.resolve({ outcome: executed.has(order.reference) ? 'executed' : 'not-found' }),
+    readStatement: () => Promise.resolve({ outcome: 'unavailable', cause: 'no statement' }),
     ping: () => Promise.resolve(true),
     close: () => Promise.resolve()
   }

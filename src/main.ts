@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { demo } from './cli/demo.ts'
 import { migrateCommand } from './cli/migrate.ts'
+import { resolveCommand } from './cli/resolve.ts'
 import { sandboxBank } from './cli/sandbox-bank.ts'
 import { start } from './cli/start.ts'
 import { UsageError } from './cli/usage-error.ts'
@@ -26,6 +27,15 @@ program
   .action(async (options: { count: string }) => {
     await demo(Number(options.count))
   })
+program
+  .command('resolve')
+  .description('end a transfer whose outcome the bank does not tell, by evidence')
+  .argument('<transfer_id>')
+  .requiredOption('--status <status>', 'EXECUTED or FAILED')
+  .option('--reason <code>', 'ISO 20022 reason code of a failure')
+  .requiredOption('--operator <name>', 'who decides')
+  .requiredOption('--evidence <text>', 'how it is known')
+  .action(resolveCommand)
 program.command('migrate').description('bring the schema of DATABASE_URL up to date').action(migrateCommand)
 program.command('sandbox-bank').description('run the sandbox bank alone').action(sandboxBank)
 

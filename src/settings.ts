@@ -42,6 +42,11 @@ export const settingsSchema = z.object({
   BANK_TIMEOUT_MS: count(100, 600_000)
     .default(10_000)
     .describe("Milliseconds until a bank's silence is an unknown outcome."),
+  BANK_CALLBACK_SECRET: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Secret with which the bank signs its callbacks; without it callbacks are refused.'),
   SANDBOX_BANK_PORT: port.default(8001).describe('Port of the sandbox bank.'),
   SANDBOX_BANK_LATENCY_MS: count(0, 60_000)
     .default(0)
@@ -56,6 +61,15 @@ export const settingsSchema = z.object({
   POLL_MS: count(50, 60_000)
     .default(1_000)
     .describe('Milliseconds between looks for work when nothing announces any.'),
+  RECONCILE_EVERY_MS: count(0, 86_400_000)
+    .default(60_000)
+    .describe("Milliseconds between comparisons of the bank's statement with the ledger; 0: never."),
+  SWEEP_EVERY_MS: count(0, 86_400_000)
+    .default(15_000)
+    .describe('Milliseconds between looks for work that nobody does and for orphaned reserves; 0: never.'),
+  AUDIT_EVERY_MS: count(0, 86_400_000)
+    .default(3_600_000)
+    .describe('Milliseconds between runs of the checker over everything; 0: never.'),
   BODY_LIMIT_BYTES: count(1_024, 64 * 1024 * 1024)
     .default(2 * 1024 * 1024)
     .describe('Largest request body.'),

@@ -1,7 +1,8 @@
 import { Pool, type Dispatcher } from 'undici'
 import { z } from 'zod'
 import { formatAmount } from '../domain/money.ts'
-import type { BankAnswer, BankConnector, PaymentOrder } from './connector.ts'
+import { storableText } from './bank-notice.ts'
+import type { BankAnswer, BankConnector, PaymentOrder, StatementPage } from './connector.ts'
 
 export interface HttpBankOptions {
   url: string
@@ -24,10 +25,11 @@ export function createHttpBank(options: HttpBankOptions): BankConnector {
     return 'outcome' in answer ? answer : interpret(order, request, answer)
   }
   return {
-    abilities: { idempotent_submit: true },
+    abilities: { idempotent_submit: true, settlement_window_ms: 60_000 },
     submit: (order) =>
       ask(order, { method: 'POST', path: '/payments', body: paymentBody(order), headers: json }),
     inquire: (order) => ask(order, { method: 'GET', path: `/payments/${order.reference}` }),
+    readStatement: (cursor) => readStatement(pool, cursor, options.timeout_ms),
     ping: () => ping(pool),
     close: () => pool.close()
   }
@@ -116,15 +118,6 @@ function describe(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }
 
-/** A bank's own words as they can be stored and shown, whatever it sends. */
-function storableText(text: string): string {
-  return text
-    .toWellFormed()
-    .replaceAll(/\p{Cc}/gu, ' ')
-    .slice(0, 500)
-    .toWellFormed()
-}
-
 const payment = z.compile(
   z.object({
     reference: z.string(),
@@ -138,7 +131,13 @@ const payment = z.compile(
   })
 )
 
-const notFound = z.object({ reason: z.literal('payment-not-found') })
+/** The bank's own refusals: any other body under the same status is a proxy's, which knows nothing of the payment. */
+const refusal = z.object({ reason: z.string(), details: z.string().transform(storableText) })
+
+function refusedFor(answer: Answer, ...reasons: string[]): { details: string } | null {
+  const parsed = refusal.safeParse(parseJson(answer.text))
+  return parsed.success && reasons.includes(parsed.data.reason) ? parsed.data : null
+}
 
 function interpret(order: PaymentOrder, request: Request, answer: Answer): BankAnswer {
   switch (answer.status) {
@@ -147,21 +146,29 @@ function interpret(order: PaymentOrder, request: Request, answer: Answer): BankA
     case 202:
       return interpretPayment(order, answer.text)
     case 404:
-      // Only the bank itself says this, and only when it is asked; a 404 of a proxy or of a wrong address says nothing
-      // about the payment.
-      return request.method === 'GET' && notFound.safeParse(parseJson(answer.text)).success
+      return request.method === 'GET' && refusedFor(answer, 'payment-not-found')
         ? { outcome: 'not-found' }
         : { outcome: 'unknown', cause: 'http-404' }
+    case 422: {
+      const refused = refusedFor(answer, 'invalid-payment', 'invalid-amount', 'currency-not-supported')
+      return refused === null
+        ? { outcome: 'unknown', cause: 'http-422' }
+        : { outcome: 'refused', code: 'NARR', message: refused.details }
+    }
     case 429:
+      return notAccepted(answer)
     case 503:
-      return {
-        outcome: 'not-accepted',
-        cause: `http-${answer.status}`,
-        ...retryAfter(answer.headers['retry-after'])
-      }
+      return refusedFor(answer, 'unavailable')
+        ? notAccepted(answer)
+        : { outcome: 'unknown', cause: 'http-503' }
     default:
       return { outcome: 'unknown', cause: `http-${answer.status}` }
   }
+}
+
+function notAccepted(answer: Answer): BankAnswer {
+  const { 'retry-after': after } = answer.headers
+  return { outcome: 'not-accepted', cause: `http-${answer.status}`, ...retryAfter(after) }
 }
 
 /** An answer counts only if it is about this payment: same reference, amount, currency and payee. */
@@ -190,9 +197,47 @@ function parseJson(text: string): unknown {
 }
 
 function retryAfter(header: unknown): { retry_after_ms?: number } {
-  return typeof header === 'string' && /^\d{1,5}$/.test(header)
-    ? { retry_after_ms: Number(header) * 1000 }
-    : {}
+  if (typeof header !== 'string') return {}
+  // Seconds, or an HTTP date (RFC 9110, 10.2.3).
+  const ms = /^\d{1,5}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now()
+  return Number.isFinite(ms) ? { retry_after_ms: Math.max(0, ms) } : {}
+}
+
+const statementPage = z.compile(
+  z.object({
+    entries: z.array(
+      z.object({
+        entry_no: z.int().positive().transform(BigInt),
+        kind: z.enum(['DEBIT', 'RETURN']),
+        reference: z.string().max(100).transform(storableText),
+        amount: z.string().max(40),
+        currency: z.string().max(10),
+        counterparty_iban: z.string().max(40),
+        booked_at: z.coerce.date(),
+        reason: z.object({ code: z.string().max(10), message: z.string().transform(storableText) }).optional()
+      })
+    ),
+    next_cursor: z.string(),
+    has_more: z.boolean()
+  })
+)
+
+/** Entries of a page: some 200 bytes each have to stay below the largest answer that is taken. */
+const statementLimit = 200
+
+async function readStatement(pool: Pool, cursor: string | null, timeoutMs: number): Promise<StatementPage> {
+  const query = new URLSearchParams({ limit: `${statementLimit}`, ...(cursor === null ? {} : { cursor }) })
+  const answer = await fetchAnswer(pool, { method: 'GET', path: `/statement?${query.toString()}` }, timeoutMs)
+  if ('outcome' in answer) return { outcome: 'unavailable', cause: 'cause' in answer ? answer.cause : '' }
+  if (answer.status !== 200) return { outcome: 'unavailable', cause: `http-${answer.status}` }
+  const parsed = statementPage.safeParse(parseJson(answer.text))
+  if (!parsed.success) return { outcome: 'unavailable', cause: 'answer-not-understood' }
+  const entries = parsed.data.entries.map(({ reason, ...entry }) => ({
+    ...entry,
+    reason_code: reason?.code ?? null,
+    reason: reason?.message ?? null
+  }))
+  return { ...parsed.data, outcome: 'page', entries }
 }
 
 async function ping(pool: Pool): Promise<boolean> {

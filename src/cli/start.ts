@@ -4,9 +4,11 @@ import type { Context } from '../context.ts'
 import { Worker } from '../execution/worker.ts'
 import { buildServer } from '../http/server.ts'
 import { ensureDemoOrganization } from '../organizations/demo-organization.ts'
+import { Housekeeper } from '../reconciliation/housekeeper.ts'
 import type { Settings } from '../settings.ts'
 import { createLog, type Log } from '../telemetry/log.ts'
 import { isStartedByNpm, loadSettings } from './load-settings.ts'
+import { createHttpBankLog } from '../verification/http-bank-log.ts'
 import { closeContext, makeContext } from './make-context.ts'
 import { migrateOrExplain } from './migrate.ts'
 import { provideDatabase } from './open-database.ts'
@@ -50,12 +52,7 @@ export async function start(options: StartOptions): Promise<void> {
   await up
 }
 
-async function bringUp(
-  settings: Settings,
-  log: Log,
-  options: StartOptions,
-  stops: Stops
-): Promise<void> {
+async function bringUp(settings: Settings, log: Log, options: StartOptions, stops: Stops): Promise<void> {
   const tell = (message: string): void => void process.stderr.write(`${message}\n`)
   const database = await provideDatabase(settings, tell)
   stops.push({ what: 'database', stop: database.stop })
@@ -72,6 +69,9 @@ async function bringUp(
     const worker = new Worker(context, `${hostname()}:${process.pid}`)
     await worker.start()
     stops.push({ what: 'worker', stop: () => worker.stop(), deadline_ms: 11_000 })
+    const housekeeper = new Housekeeper(context, createHttpBankLog(bankUrl))
+    housekeeper.start()
+    stops.push({ what: 'housekeeper', stop: () => housekeeper.stop() })
   }
   if (settings.ROLE === 'worker') {
     tell('Bulkhead works on transfers. Stop with Ctrl-C.')

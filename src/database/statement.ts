@@ -15,6 +15,7 @@ interface PgTypes {
   jsonb: unknown
   'int2[]': number[]
   'int4[]': number[]
+  'int8[]': bigint[]
   'text[]': (string | null)[]
 }
 type PgType = keyof PgTypes

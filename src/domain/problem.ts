@@ -8,6 +8,8 @@ export const reasons = {
   'not-found': { status: 404, title: 'There is nothing here' },
   'unknown-account': { status: 404, title: 'The account is not known' },
 
+  'not-cancellable': { status: 409, title: 'The bulk has ended' },
+  'nothing-to-retry': { status: 409, title: 'There is no failed transfer to retry' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'too-many-transfers': { status: 413, title: 'Too many transfers in one bulk' },

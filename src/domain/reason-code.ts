@@ -13,6 +13,7 @@ export const reasonCodes: Record<string, { message: string; retryable: boolean }
   AM04: { message: 'The account that pays did not have enough money at the bank.', retryable: true },
   AM05: { message: 'The bank considers this a duplicate of another transfer.', retryable: false },
   MS03: { message: 'The bank gave no reason. Ask the bank, or the payee.', retryable: true },
+  NARR: { message: 'The bank refused the order as it is; its own words say why.', retryable: false },
   RC01: { message: 'The BIC is not correct. Check it with the payee.', retryable: false },
   RR04: { message: 'The bank refused for regulatory reasons.', retryable: false }
 }

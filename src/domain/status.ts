@@ -16,24 +16,26 @@ export const transferStatuses = [
   'UNKNOWN',
   'EXECUTED',
   'FAILED',
-  'CANCELLED'
+  'CANCELLED',
+  'RETURNED'
 ] as const
 export type TransferStatus = (typeof transferStatuses)[number]
 
-/** The ways a transfer may go. A status with no way out is final. */
+/** The ways a transfer may go. */
 export const transferTransitions: Record<TransferStatus, readonly TransferStatus[]> = {
   PENDING: ['PROCESSING', 'CANCELLED'],
   PROCESSING: ['EXECUTED', 'FAILED', 'SENT', 'UNKNOWN', 'PENDING', 'CANCELLED'],
   SENT: ['EXECUTED', 'FAILED', 'UNKNOWN'],
-  UNKNOWN: ['EXECUTED', 'FAILED', 'SENT'],
-  EXECUTED: [],
+  UNKNOWN: ['EXECUTED', 'FAILED', 'SENT', 'PENDING'],
+  EXECUTED: ['RETURNED'],
   FAILED: [],
-  CANCELLED: []
+  CANCELLED: [],
+  RETURNED: []
 }
 
-/** Whether a transfer in this status stays in it for ever. */
+/** Whether a transfer in this status has ended. What was executed stays so, also when the money is returned later. */
 export function isFinal(status: TransferStatus): boolean {
-  return transferTransitions[status].length === 0
+  return ['EXECUTED', 'FAILED', 'CANCELLED', 'RETURNED'].includes(status)
 }
 
 /** What a bulk is once all its transfers are final; the database's final_bulk_status says the same. */

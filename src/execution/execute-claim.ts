@@ -1,10 +1,13 @@
-import type { BankAnswer, BankConnector, PaymentOrder } from '../banking/connector.ts'
+import type { BankAnswer, BankConnector, CallOptions, PaymentOrder } from '../banking/connector.ts'
 import type { Context } from '../context.ts'
 import { backoffMs } from '../domain/backoff.ts'
+import { isUniqueViolation } from '../database/errors.ts'
 import type { Currency } from '../domain/money.ts'
 import { transferId } from '../domain/reference.ts'
 import { type TransferStatus, transferTransitions } from '../domain/status.ts'
-import { claimChunks, recordResults, renewLeases } from './queries.ts'
+import { cancelled, interpretAnswer, isFresh, putBack, type Result } from './interpret-answer.ts'
+import { readToldAnswers } from './notices.ts'
+import { claimChunks, recordResults, renewLeases, stopBulk } from './queries.ts'
 
 type ClaimedChunk = Awaited<ReturnType<typeof claimChunks>>[number]
 
@@ -25,15 +28,14 @@ export interface Claim {
   chunk_nos: number[]
   epochs: number[]
   transfers: ClaimedTransfer[]
+  /** By this process's stopwatch, from before the claim was made: the lease surely holds until then. */
+  lease_ends_ms: number
 }
 
-/** What is to be recorded of one transfer. */
-export interface Result {
-  seq: number
-  status: Exclude<TransferStatus, 'PROCESSING'>
-  reason_code: string | null
-  reason: string | null
-  due_in_ms: number
+export interface ClaimOptions {
+  /** The organization that was served last; the next one in the circle comes first. */
+  after?: number
+  chunk_limit?: number
 }
 
 /** Chunks per claim: two halve the commits of one, and more would only widen what a crash leaves to be asked again. */
@@ -43,10 +45,12 @@ const chunksPerClaim = 2
 export async function claimWork(
   context: Context,
   worker: string,
-  chunkLimit = chunksPerClaim
+  options: ClaimOptions = {}
 ): Promise<Claim | null> {
+  const { after = 0, chunk_limit = chunksPerClaim } = options
   const { LEASE_MS: lease_ms } = context.settings
-  const chunks = await claimChunks(context.db, { worker, lease_ms, chunk_limit: chunkLimit })
+  const lease_ends_ms = context.clock.elapsedMs() + lease_ms
+  const chunks = await claimChunks(context.db, { after, worker, lease_ms, chunk_limit }).catch(whatIsOut)
   const [first] = chunks
   if (!first) return null
   return {
@@ -54,8 +58,15 @@ export async function claimWork(
     bulk_no: first.bulk_no,
     chunk_nos: chunks.map(({ chunk_no }) => chunk_no),
     epochs: chunks.map(({ epoch }) => epoch),
-    transfers: chunks.flatMap(transfersOf)
+    transfers: chunks.flatMap(transfersOf),
+    lease_ends_ms
   }
+}
+
+/** Another worker was first to claim of a bulk of which one chunk may be out at a time. */
+function whatIsOut(error: unknown): [] {
+  if (isUniqueViolation(error, 'chunk_exclusive')) return []
+  throw error
 }
 
 function transfersOf({ transfers, ...chunk }: ClaimedChunk): ClaimedTransfer[] {
@@ -76,7 +87,16 @@ export async function askBank(context: Context, claim: Claim): Promise<Result[]>
   const asked = new AbortController()
   const keeping = keepLease(context, claim, asked.signal)
   try {
-    return await askAll(context, claim)
+    // One draw for the whole claim: transfers that share a due time go on in one chunk. A draw for each made a chunk of
+    // nearly every transfer when the bank was away, and 3000 of them then took 12 s instead of 5.
+    const random = context.random.fraction()
+    const told = claim.transfers.every(isFresh)
+      ? new Map<number, BankAnswer>()
+      : await readToldAnswers(context, claim)
+    const results = await Promise.all(
+      claim.transfers.map((transfer) => askAboutTransfer(context, { claim, transfer, told }, random))
+    )
+    return stopAfterFailure(claim, results)
   } finally {
     asked.abort()
     // Not beside the recording: both lock the same chunks.
@@ -93,38 +113,29 @@ async function keepLease(context: Context, claim: Claim, asked: AbortSignal): Pr
 }
 
 async function renewLease(context: Context, claim: Claim): Promise<void> {
+  const { LEASE_MS: lease_ms } = context.settings
+  const lease_ends_ms = context.clock.elapsedMs() + lease_ms
   try {
-    await renewLeases(context.db, { ...leaseOf(claim), lease_ms: context.settings.LEASE_MS })
+    const renewed = await renewLeases(context.db, { ...leaseOf(claim), lease_ms })
+    if (renewed.length === claim.chunk_nos.length) claim.lease_ends_ms = lease_ends_ms
   } catch (error) {
     // A lease that cannot be renewed runs out; the fence then refuses what this claim records.
     context.log.warn({ err: error, bulk_no: claim.bulk_no.toString() }, 'could not renew a lease')
   }
 }
 
-/** Transfers that are sent at one time when a failure is to stop the rest. */
-const stopWindow = 10
-
-async function askAll(context: Context, { transfers }: Claim): Promise<Result[]> {
-  // One draw for the whole claim: transfers that share a due time go on in one chunk. A draw for each made a chunk of
-  // nearly every transfer when the bank was away, and 3000 of them then took 12 s instead of 5.
-  const random = context.random.fraction()
-  if (transfers[0]?.on_failure !== 'stop')
-    return Promise.all(transfers.map((transfer) => askAboutTransfer(context, transfer, random)))
-  const results: Result[] = []
-  let stopped = transfers[0].stopped
-  for (let next = 0; next < transfers.length; next += stopWindow) {
-    const window = transfers.slice(next, next + stopWindow)
-    const asked = window.map(async (transfer) =>
-      stopped && isFresh(transfer) ? cancelled(transfer.seq) : askAboutTransfer(context, transfer, random)
-    )
-    results.push(...(await Promise.all(asked)))
-    stopped ||= results.some(({ status }) => status === 'FAILED')
-  }
-  return results
+/** With on_failure stop, what was not accepted beside a failure is not tried again. */
+function stopAfterFailure(claim: Claim, results: Result[]): Result[] {
+  const stops = claim.transfers[0]?.on_failure === 'stop' && results.some(({ status }) => status === 'FAILED')
+  if (!stops) return results
+  return results.map((result) =>
+    result.status === 'PENDING' ? cancelled(result.seq, reasonToStop.failure) : result
+  )
 }
 
-function cancelled(seq: number): Result {
-  return { seq, status: 'CANCELLED', reason_code: null, reason: 'on_failure is stop', due_in_ms: 0 }
+const reasonToStop = {
+  failure: 'another transfer failed, and on_failure is stop',
+  earlier: 'the bulk was stopped before this was sent'
 }
 
 /**
@@ -143,7 +154,11 @@ export async function recordClaim(context: Context, claim: Claim, results: Resul
   })
   if (recorded.length > 0 && recorded.length < claim.chunk_nos.length)
     context.log.warn({ bulk_no: claim.bulk_no.toString(), recorded }, 'a part of the lease had been lost')
-  return recorded[0]?.bulk_status ?? null
+  const [first] = recorded
+  // Whoever claims of a stopped bulk cancels what it claimed; this does it for all of it at once.
+  if (first?.stopped && results.some(({ status }) => status === 'FAILED'))
+    await stopBulk(context.db, { ...leaseOf(claim), by_wish: false, reason: reasonToStop.failure })
+  return first?.bulk_status ?? null
 }
 
 /** A claim is recorded whole or not at all, and every transfer goes a way that it may go. */
@@ -165,32 +180,46 @@ function leaseOf({ organization_id, bulk_no, chunk_nos, epochs }: Claim) {
 
 async function askAboutTransfer(
   context: Context,
-  transfer: ClaimedTransfer,
+  question: { claim: Claim; transfer: ClaimedTransfer; told: Map<number, BankAnswer> },
   random: number
 ): Promise<Result> {
-  const order = paymentOrder(transfer)
-  return interpretAnswer(await ask(context.bank, transfer, order), transfer, random)
+  const { claim, transfer, told } = question
+  if (isFresh(transfer)) {
+    if (transfer.stopped) return cancelled(transfer.seq, reasonToStop.earlier)
+  } else if (told.size > 0) {
+    // The bank told of some of them by itself; then the others are not asked about out of turn.
+    const answer = told.get(transfer.seq)
+    if (answer) return interpretAnswer(answer, transfer, random)
+    if (transfer.status !== 'PROCESSING') return putBack(transfer, backoffMs(transfer.attempts, random))
+  }
+  const options: CallOptions = {
+    again: !isFresh(transfer) || transfer.attempts > 1,
+    // A holder that slept through its lease must not send: another may have been told that it was never sent.
+    mayCall: () => context.clock.elapsedMs() < claim.lease_ends_ms
+  }
+  return interpretAnswer(await ask(context.bank, transfer, options), transfer, random)
 }
 
 /**
  * Sends a transfer that is fresh, asks about one that may have been sent. What an idempotent bank does not know goes
- * out again at once and stays UNKNOWN until it ends: put back to PENDING it could be cancelled (on_failure stop), and
- * a holder that slept since before its lease ran out could still wake up and send it.
+ * out again at once and stays UNKNOWN until it ends: put back to PENDING it could be cancelled, and a holder that slept
+ * since before its lease ran out could still wake up and send it. A bank that is not idempotent is given the time
+ * after which it will never execute what it does not know.
  */
-async function ask(bank: BankConnector, transfer: ClaimedTransfer, order: PaymentOrder): Promise<BankAnswer> {
-  const { idempotent_submit } = bank.abilities
-  if (isFresh(transfer) || (transfer.status === 'PROCESSING' && idempotent_submit)) return bank.submit(order)
-  const answer = await bank.inquire(order)
-  const lost = answer.outcome === 'not-found' && transfer.status !== 'SENT'
-  return lost && idempotent_submit ? bank.submit(order) : answer
-}
-
-/**
- * Whether a claimed transfer has surely not been sent. A chunk is claimed a second time only when its first claim was
- * never recorded (what is recorded as not accepted goes on in a new chunk), so then its transfers may have been.
- */
-export function isFresh(transfer: { status: string; epoch: number }): boolean {
-  return transfer.status === 'PROCESSING' && transfer.epoch === 1
+async function ask(
+  bank: BankConnector,
+  transfer: ClaimedTransfer,
+  options: CallOptions
+): Promise<BankAnswer> {
+  const { idempotent_submit, settlement_window_ms } = bank.abilities
+  const order = paymentOrder(transfer)
+  if (isFresh(transfer) || (transfer.status === 'PROCESSING' && idempotent_submit))
+    return bank.submit(order, options)
+  const answer = await bank.inquire(order, options)
+  if (answer.outcome !== 'not-found' || transfer.status === 'SENT') return answer
+  if (idempotent_submit) return bank.submit(order, options)
+  const settled = transfer.status === 'UNKNOWN' && transfer.since_ms > settlement_window_ms
+  return settled ? { outcome: 'never-received' } : answer
 }
 
 function paymentOrder(transfer: ClaimedTransfer): PaymentOrder {
@@ -203,41 +232,5 @@ function paymentOrder(transfer: ClaimedTransfer): PaymentOrder {
     counterparty_bic: transfer.counterparty_bic,
     counterparty_iban: transfer.counterparty_iban,
     description: transfer.description
-  }
-}
-
-/** A bank may ask for patience, but not park a transfer for a day by one wrong header. */
-const longestRetryAfterMs = 60_000
-
-/** What a bank's answer makes of a transfer. Only the bank's own word ends one. */
-function interpretAnswer(
-  answer: BankAnswer,
-  transfer: { seq: number; status: string; epoch: number; attempts: number },
-  random: number
-): Result {
-  const { seq } = transfer
-  const goesOn = (status: Result['status'], reason: string, retry_after_ms = 0): Result => {
-    const due_in_ms = Math.max(
-      backoffMs(transfer.attempts, random),
-      Math.min(retry_after_ms, longestRetryAfterMs)
-    )
-    return { seq, status, reason_code: null, reason, due_in_ms }
-  }
-  const stillOpen = transfer.status === 'SENT' ? 'SENT' : 'UNKNOWN'
-  switch (answer.outcome) {
-    case 'executed':
-      return { seq, status: 'EXECUTED', reason_code: null, reason: null, due_in_ms: 0 }
-    case 'rejected':
-      return { seq, status: 'FAILED', reason_code: answer.code, reason: answer.message, due_in_ms: 0 }
-    case 'taken':
-      return goesOn('SENT', 'the bank has taken it; its result is to come')
-    case 'not-accepted':
-      // That this call was refused says nothing about an earlier one.
-      return goesOn(isFresh(transfer) ? 'PENDING' : stillOpen, answer.cause, answer.retry_after_ms)
-    case 'not-found':
-      // Not yet, perhaps: one that may have been sent is never put back among those that surely were not.
-      return goesOn('UNKNOWN', 'the bank does not know it')
-    case 'unknown':
-      return goesOn(stillOpen, answer.cause)
   }
 }

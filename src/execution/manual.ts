@@ -2,7 +2,8 @@ import type { Context } from '../context.ts'
 import type { Tx } from '../database/statement.ts'
 import { statement } from '../database/statement.ts'
 import { transferId } from '../domain/reference.ts'
-import { askBank, claimWork, isFresh, recordClaim, type Result } from './execute-claim.ts'
+import { askBank, claimWork, recordClaim } from './execute-claim.ts'
+import { putBack } from './interpret-answer.ts'
 
 const findBulkIds = statement(
   'find-bulk-id',
@@ -13,12 +14,12 @@ const findBulkIds = statement(
 
 /** Executes exactly one due transfer and records it, or returns null when none is due. */
 export async function executeOneTransfer(context: Context) {
-  const claim = await claimWork(context, 'manual', 1)
+  const claim = await claimWork(context, 'manual', { chunk_limit: 1 })
   const [first, ...rest] = claim?.transfers ?? []
   if (claim === null || first === undefined) return null
   const [result] = await askBank(context, { ...claim, transfers: [first] })
   if (result === undefined) throw new Error('no answer for a claimed transfer')
-  await recordClaim(context, claim, [result, ...rest.map(leaveForLater)])
+  await recordClaim(context, claim, [result, ...rest.map((transfer) => putBack(transfer, 0))])
   const [bulk] = await findBulkIds(context.db, claim)
   return {
     transfer_id: transferId(first.bulk_reference, first.seq),
@@ -27,12 +28,6 @@ export async function executeOneTransfer(context: Context) {
     status: result.status,
     details: result.reason ?? result.reason_code ?? ''
   }
-}
-
-/** What was claimed beside the one transfer goes on as it was: not sent, or open to inquiry if it may have been. */
-function leaveForLater(transfer: { seq: number; status: string; epoch: number }): Result {
-  const status = isFresh(transfer) ? 'PENDING' : transfer.status === 'SENT' ? 'SENT' : 'UNKNOWN'
-  return { seq: transfer.seq, status, reason_code: null, reason: null, due_in_ms: 0 }
 }
 
 const selectNextFinalBulk = statement(

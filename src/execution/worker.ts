@@ -1,6 +1,8 @@
 import type { Context } from '../context.ts'
 import { isUnavailable } from '../database/errors.ts'
-import { askBank, claimWork, recordClaim, type Claim, type Result } from './execute-claim.ts'
+import { BankGate } from './bank-gate.ts'
+import { askBank, claimWork, recordClaim, type Claim } from './execute-claim.ts'
+import type { Result } from './interpret-answer.ts'
 
 /**
  * Works off due chunks in a few lanes: claim, ask, record. While one lane waits for the database another keeps the
@@ -8,13 +10,16 @@ import { askBank, claimWork, recordClaim, type Claim, type Result } from './exec
  */
 export class Worker {
   readonly #context: Context
+  readonly #gate: BankGate
   readonly #name: string
   readonly #stopping = new AbortController()
   #lanes: Promise<void>[] = []
   #wake = new AbortController()
+  #servedLast = 0
 
   constructor(context: Context, name: string) {
-    this.#context = context
+    this.#gate = new BankGate(context)
+    this.#context = { ...context, bank: this.#gate }
     this.#name = name
   }
 
@@ -38,19 +43,28 @@ export class Worker {
 
   async #run(lane: number): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const pause = await this.#step(`${this.#name}/${lane}`)
+      const pause = await this.#step(lane)
       if (pause > 0) await this.#idle(pause)
     }
   }
 
   /** Works off one claim; returns for how many milliseconds there is nothing to do. */
-  async #step(worker: string): Promise<number> {
+  async #step(lane: number): Promise<number> {
     const { settings, log, random } = this.#context
     const jittered = settings.POLL_MS * (0.5 + random.fraction())
+    // While the bank is left alone nothing is claimed; then one lane tries it with one chunk.
+    const { probing } = this.#gate
+    const closed_ms = this.#gate.closedForMs()
+    if (closed_ms > 0) return closed_ms
+    if (probing && lane > 0) return jittered
     try {
       const wake = this.#wake
-      const claim = await claimWork(this.#context, worker)
+      const claim = await claimWork(this.#context, `${this.#name}/${lane}`, {
+        after: this.#servedLast,
+        ...(probing ? { chunk_limit: 1 } : {})
+      })
       if (claim === null) return wake.signal.aborted ? 0 : jittered
+      this.#servedLast = claim.organization_id
       this.wake()
       await executeClaim(this.#context, claim)
       return 0

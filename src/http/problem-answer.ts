@@ -122,8 +122,10 @@ function describeFrameworkError(error: unknown): ProblemContent | null {
       return { reason: 'malformed-json', details: 'The body is empty; send a JSON object.' }
     case 'FST_ERR_BAD_URL':
       return { reason: 'invalid-parameter', details: 'The address has an invalid percent-encoding.' }
-    case 'FST_ERR_VALIDATION':
-      return { reason: 'invalid-parameter', details: describeParameters(error) }
+    case 'FST_ERR_VALIDATION': {
+      const inBody = 'validationContext' in error && error.validationContext === 'body'
+      return { reason: inBody ? 'invalid-request' : 'invalid-parameter', details: describeParameters(error) }
+    }
   }
   switch (error.statusCode) {
     case 400:

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bulkStatuses, transferStatuses } from '../domain/status.ts'
+import { incidentKinds, type IncidentKind } from '../incidents/incidents.ts'
 
 const amount = z
   .string()
@@ -27,7 +28,11 @@ export const bulkStatus = z
     bulk_id: z.string(),
     status: z.enum(bulkStatuses),
     final: z.boolean(),
-    needs_attention: z.boolean().describe('Only transfers with an unknown outcome are left.'),
+    needs_attention: z
+      .boolean()
+      .describe(
+        'Somebody should look: only transfers with an unknown outcome are left, or one has been unknown for 15 minutes, or an incident is open.'
+      ),
     currency: z.string(),
     total: share,
     executed: share,
@@ -44,6 +49,12 @@ export const bulkStatus = z
   })
   .meta({ id: 'BulkStatus' })
 
+export const cancellation = bulkStatus
+  .extend({
+    cancelled_now: share.describe('What this call cancelled; the rest had been sent, or had ended.')
+  })
+  .meta({ id: 'Cancellation' })
+
 export const bulk = bulkStatus
   .extend({
     organization_iban: z.string(),
@@ -51,6 +62,8 @@ export const bulk = bulkStatus
     label: z.string().nullable(),
     metadata: z.record(z.string(), z.string()).nullable(),
     on_failure: z.enum(['continue', 'stop']),
+    stopped_at: time.nullable().describe('When it was cancelled, or stopped by a failure.'),
+    retry_of: z.string().nullable().describe('The bulk whose failed transfers these are.'),
     status_url: z.string(),
     transfers_url: z.string()
   })
@@ -75,6 +88,12 @@ export const transfer = z
     description: z.string(),
     metadata: z.record(z.string(), z.string()).nullable(),
     status: z.enum(transferStatuses),
+    retry_of: z.string().nullable().describe('The failed transfer that this one repeats.'),
+    retried_as: z.string().nullable().describe('The transfer that repeats this failed one.'),
+    returned: z
+      .object({ amount, code: z.string().nullable(), reason: z.string().nullable(), at: time })
+      .nullable()
+      .describe('What came back of it after execution.'),
     failure: z
       .object({
         code: z.string().describe('ISO 20022 external status reason code.'),
@@ -88,6 +107,17 @@ export const transfer = z
     updated_at: time
   })
   .meta({ id: 'Transfer' })
+
+export const incident = z
+  .object({
+    incident_no: z.int(),
+    kind: z.enum(Object.keys(incidentKinds) as [IncidentKind, ...IncidentKind[]]),
+    subject: z.string(),
+    details: z.string(),
+    opened_at: time,
+    resolved_at: time.nullable()
+  })
+  .meta({ id: 'Incident' })
 
 export const account = z
   .object({

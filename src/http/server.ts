@@ -6,8 +6,10 @@ import { answerClientError } from './client-error.ts'
 import { documentApi } from './documentation.ts'
 import { answerError, answerProblem } from './problem-answer.ts'
 import { accountRoutes } from './routes/accounts.ts'
+import { bankNoticeRoutes } from './routes/bank-notices.ts'
 import { bulkRoutes } from './routes/bulks.ts'
 import { healthRoutes } from './routes/health.ts'
+import { incidentRoutes } from './routes/incidents.ts'
 import { manualRoutes } from './routes/manual.ts'
 import { transferRoutes } from './routes/transfers.ts'
 import { parseJsonStrictly } from './json-body.ts'
@@ -70,6 +72,8 @@ export async function buildServer(context: Context, options: ServerOptions): Pro
   bulkRoutes(server, context, options.demoOrganizationId)
   transferRoutes(server, context, options.demoOrganizationId)
   accountRoutes(server, context, options.demoOrganizationId)
+  incidentRoutes(server, context, options.demoOrganizationId)
+  await bankNoticeRoutes(server, context)
   healthRoutes(server, context)
   if (options.manual) manualRoutes(server, context, options.demoOrganizationId)
   return server

@@ -8,6 +8,7 @@ import { statement } from '../database/statement.ts'
  * or on the unique index, and is then refused: 0 rows if the funds ran out, else 23505.
  *
  * The transfers travel as one JSON parameter: 1000 rows took 8 ms that way, 12 ms as arrays, 18 ms as `values`.
+ * A retry also takes the failed transfers that it is made of; 23505 on transfer_retry_pkey if another has one of them.
  */
 export const acceptBulk = statement(
   'accept-bulk',
@@ -25,7 +26,9 @@ export const acceptBulk = statement(
     content_hash: 'bytea',
     label: 'text?',
     metadata: 'json?',
-    transfers: 'json'
+    transfers: 'json',
+    retry_of: 'int8?',
+    retried_seqs: 'int2[]?'
   },
   { bulk_no: 'int8', accepted_at: 'timestamptz' },
   `with payer as (
@@ -36,9 +39,9 @@ export const acceptBulk = statement(
      returning account_id
    ), accepted as (
      insert into bulk (organization_id, account_id, request_id, bulk_reference, content_hash, currency, transfer_count,
-                       total_minor, chunk_count, on_failure, label, metadata)
+                       total_minor, chunk_count, on_failure, label, metadata, retry_of)
      select :organization_id, account_id, :request_id, :bulk_reference, :content_hash, :currency, :transfer_count,
-            :total_minor, ceil(:transfer_count::numeric / :chunk_size), :on_failure::on_failure, :label, :metadata::jsonb
+            :total_minor, ceil(:transfer_count::numeric / :chunk_size), :on_failure::on_failure, :label, :metadata::jsonb, :retry_of
      from payer
      returning bulk_no, accepted_at
    ), item as materialized (
@@ -54,11 +57,15 @@ export const acceptBulk = statement(
             counterparty_iban, description, client_transfer_id, end_to_end_id, metadata
      from accepted, item
    ), chunked as (
-     insert into chunk (organization_id, bulk_no, chunk_no, due_at, seqs, open_minor)
-     select :organization_id, bulk_no, (nr - 1) / :chunk_size, accepted_at,
-            array_agg((nr - 1)::int2 order by nr), sum(amount_minor)
+     insert into chunk (organization_id, bulk_no, chunk_no, due_at, since, seqs, open_minor, exclusive)
+     select :organization_id, bulk_no, (nr - 1) / :chunk_size, accepted_at, accepted_at,
+            array_agg((nr - 1)::int2 order by nr), sum(amount_minor), :on_failure = 'stop'
      from accepted, item
      group by bulk_no, accepted_at, (nr - 1) / :chunk_size
+   ), retried as (
+     insert into transfer_retry (organization_id, bulk_no, seq, child_bulk_no, child_seq)
+     select :organization_id, :retry_of, r.seq, bulk_no, r.nr - 1
+     from accepted, unnest(:retried_seqs) with ordinality as r (seq, nr)
    )
    select bulk_no, accepted_at from accepted`
 )

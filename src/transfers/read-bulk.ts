@@ -15,6 +15,10 @@ const selectBulk = statement(
     status: 'text',
     version: 'int4',
     label: 'text?',
+    retry_of: 'uuid?',
+    stopped_at: 'timestamptz?',
+    disputed: 'bool',
+    unknown_long: 'bool',
     metadata: 'jsonb?',
     on_failure: 'text',
     iban: 'text',
@@ -41,7 +45,13 @@ const selectBulk = statement(
   },
   `select b.request_id, b.status::text, b.version, b.label, b.metadata, b.on_failure::text, a.iban, a.bic, b.currency,
           b.accepted_at, b.completed_at, b.transfer_count, b.total_minor, b.executed_count, b.executed_minor,
-          b.failed_count, b.failed_minor, b.cancelled_count, b.cancelled_minor, b.returned_count, b.returned_minor, o.*
+          b.failed_count, b.failed_minor, b.cancelled_count, b.cancelled_minor, b.returned_count, b.returned_minor,
+          b.stopped_at,
+          (select p.request_id from bulk p where (p.organization_id, p.bulk_no) = (b.organization_id, b.retry_of)) as retry_of,
+          exists (
+            select from incident i
+            where (i.organization_id, i.bulk_no) = (b.organization_id, b.bulk_no) and i.resolved_at is null
+          ) as disputed, o.*
    from bulk b
    join account a using (organization_id, account_id)
    cross join lateral (
@@ -51,7 +61,8 @@ const selectBulk = statement(
        coalesce(sum(cardinality(seqs)) filter (where c.status in ('PROCESSING', 'SENT')), 0)::int4 as processing_count,
        coalesce(sum(open_minor) filter (where c.status in ('PROCESSING', 'SENT')), 0)::int8 as processing_minor,
        coalesce(sum(cardinality(seqs)) filter (where c.status = 'UNKNOWN'), 0)::int4 as unknown_count,
-       coalesce(sum(open_minor) filter (where c.status = 'UNKNOWN'), 0)::int8 as unknown_minor
+       coalesce(sum(open_minor) filter (where c.status = 'UNKNOWN'), 0)::int8 as unknown_minor,
+       coalesce(bool_or(c.status = 'UNKNOWN' and c.since < now() - interval '15 minutes'), false) as unknown_long
      from chunk c
      where (c.organization_id, c.bulk_no) = (b.organization_id, b.bulk_no) and c.due_at is not null
    ) o
@@ -76,6 +87,8 @@ export async function readBulk(tx: Tx, organizationId: number, bulkId: string) {
     label: row.label,
     metadata: row.metadata as Record<string, string> | null,
     on_failure: row.on_failure as 'continue' | 'stop',
+    stopped_at: row.stopped_at?.toISOString() ?? null,
+    retry_of: row.retry_of,
     status_url: `/transfers/bulk/${row.request_id}/status`,
     transfers_url: `/transfers/bulk/${row.request_id}/transfers`
   }
@@ -89,7 +102,10 @@ function describeStatus(row: BulkRow) {
     bulk_id: row.request_id,
     status: row.status as BulkStatus,
     final: row.completed_at !== null,
-    needs_attention: row.unknown_count > 0 && row.pending_count + row.processing_count === 0,
+    needs_attention:
+      row.disputed ||
+      row.unknown_long ||
+      (row.unknown_count > 0 && row.pending_count + row.processing_count === 0),
     currency: row.currency,
     total: share(row.transfer_count, row.total_minor),
     executed: share(row.executed_count, row.executed_minor),

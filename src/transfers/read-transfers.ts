@@ -36,7 +36,11 @@ const selectTransfers = statement(
     status: 'text',
     reason_code: 'text?',
     reason: 'text?',
+    retry_of: 'text?',
+    retried_as: 'text?',
+    returned: 'jsonb?',
     attempts: 'jsonb',
+    ended_at: 'timestamptz?',
     updated_at: 'timestamptz'
   },
   `with b as materialized (
@@ -48,11 +52,22 @@ const selectTransfers = statement(
    )
    select b.request_id as bulk_id, b.bulk_reference, b.currency, t.seq, t.amount_minor, t.counterparty_name,
           t.counterparty_bic, t.counterparty_iban, t.description, t.client_transfer_id, t.end_to_end_id, t.metadata,
-          coalesce(o.status, open.status)::text as status, o.reason_code, o.reason, tried.attempts,
-          coalesce(o.recorded_at, tried.last_at, b.accepted_at) as updated_at
+          case when came_back.seq is null then coalesce(o.status, open.status) else 'RETURNED' end::text as status,
+          o.reason_code, o.reason, tried.attempts,
+          (select p.bulk_reference || '-' || r.seq
+           from transfer_retry r join bulk p on (p.organization_id, p.bulk_no) = (r.organization_id, r.bulk_no)
+           where (r.organization_id, r.child_bulk_no, r.child_seq) = (t.organization_id, t.bulk_no, t.seq)) as retry_of,
+          (select c.bulk_reference || '-' || r.child_seq
+           from transfer_retry r join bulk c on (c.organization_id, c.bulk_no) = (r.organization_id, r.child_bulk_no)
+           where (r.organization_id, r.bulk_no, r.seq) = (t.organization_id, t.bulk_no, t.seq)) as retried_as,
+          case when came_back.seq is not null then
+            jsonb_build_object('amount_minor', came_back.amount_minor::text, 'code', came_back.reason_code,
+                               'reason', came_back.reason, 'at', came_back.recorded_at) end as returned,
+          o.recorded_at as ended_at, coalesce(came_back.recorded_at, o.recorded_at, tried.last_at, b.accepted_at) as updated_at
    from b
    join transfer t using (organization_id, bulk_no)
    left join outcome o using (organization_id, bulk_no, seq)
+   left join transfer_return came_back using (organization_id, bulk_no, seq)
    left join open using (seq)
    cross join lateral (
      select coalesce(jsonb_agg(jsonb_build_object('status', a.status, 'reason', a.reason, 'at', a.recorded_at)
@@ -61,7 +76,8 @@ const selectTransfers = statement(
      from attempt a where (a.organization_id, a.bulk_no, a.seq) = (t.organization_id, t.bulk_no, t.seq)
    ) tried
    where t.seq between :first_seq and :last_seq
-     and (:status is null or coalesce(o.status, open.status)::text = :status)
+     and (:status is null
+          or case when came_back.seq is null then coalesce(o.status, open.status) else 'RETURNED' end::text = :status)
    order by t.seq
    limit :limit`
 )
@@ -129,6 +145,9 @@ function describeTransfer(row: TransferRow) {
     description: row.description,
     metadata: row.metadata as Record<string, string> | null,
     status: row.status as TransferStatus,
+    retry_of: row.retry_of,
+    retried_as: row.retried_as,
+    returned: describeReturn(row),
     failure: row.reason_code === null ? null : describeFailure(row.reason_code, row.reason),
     bank_reference: id,
     attempts: describeAttempts(row),
@@ -141,6 +160,16 @@ function describeFailure(code: string, reason: string | null) {
   return { code, reason, message, retryable }
 }
 
+function describeReturn({ returned, currency }: TransferRow) {
+  if (returned === null) return null
+  const { amount_minor, code, reason, at } = returned as Record<string, string> & {
+    code: string | null
+    reason: string | null
+  }
+  const amount = formatAmount(BigInt(amount_minor ?? 0), currency as Currency)
+  return { amount, code, reason, at: new Date(at ?? 0).toISOString() }
+}
+
 /** Every answer of the bank, oldest first: those that ended nothing, then the one that ended it. */
 function describeAttempts(row: TransferRow) {
   const earlier = (row.attempts as { status: TransferStatus; reason: string; at: string }[]).map(
@@ -149,9 +178,10 @@ function describeAttempts(row: TransferRow) {
       at: new Date(attempt.at).toISOString()
     })
   )
-  if (row.status !== 'EXECUTED' && row.status !== 'FAILED') return earlier
+  if (!['EXECUTED', 'FAILED', 'RETURNED'].includes(row.status)) return earlier
+  const ended = row.status === 'FAILED' ? 'FAILED' : 'EXECUTED'
   return [
     ...earlier,
-    { status: row.status as TransferStatus, reason: row.reason_code, at: row.updated_at.toISOString() }
+    { status: ended as TransferStatus, reason: row.reason_code, at: row.ended_at?.toISOString() ?? '' }
   ]
 }

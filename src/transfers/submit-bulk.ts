@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import { isUniqueViolation } from '../database/errors.ts'
 import type { Tx } from '../database/statement.ts'
 import { statement } from '../database/statement.ts'
-import { formatAmount } from '../domain/money.ts'
+import { type Currency, formatAmount } from '../domain/money.ts'
 import type { ProblemContent } from '../domain/problem.ts'
 import { makeBulkReference } from '../domain/reference.ts'
 import { acceptBulk } from './accept-queries.ts'
@@ -38,6 +38,21 @@ export async function submitBulk(
   const checked = await check(context, organizationId, body)
   if (checked.outcome !== 'valid') return checked
   const { bulk } = checked
+  return acceptOrExplain(context, organizationId, { ...bulk, retry_of: null, retried_seqs: null })
+}
+
+/** A bulk whose content is right, and of which failed transfers of another bulk it is made, if it is a retry. */
+export interface AcceptableBulk extends ValidBulk {
+  retry_of: bigint | null
+  retried_seqs: number[] | null
+}
+
+/** Accepts a bulk whose content is right, or tells why that can't be: a taken request_id, the account, the funds. */
+export async function acceptOrExplain(
+  context: Context,
+  organizationId: number,
+  bulk: AcceptableBulk
+): Promise<Submission> {
   for (let tries = 0; tries < 5; tries++) {
     const accepted = await accept(context, organizationId, bulk)
     if (accepted !== null) {
@@ -93,25 +108,27 @@ async function check(context: Context, organizationId: number, body: unknown): P
   if (validated.outcome === 'valid') return validated
   const { problem, bulk } = validated
   const request_id = read.request.request_id.toLowerCase()
-  const replay = await findReplay(context.db, organizationId, { request_id, bulk })
+  const content_hash = bulk?.content_hash ?? null
+  const replay = await findReplay(context.db, organizationId, { request_id, content_hash })
   return replay ?? { outcome: 'refused', problem }
 }
 
 /** The answer to a request_id that is taken: the first answer for the same content, a refusal for other content. */
-async function findReplay(
+export async function findReplay(
   tx: Tx,
   organizationId: number,
-  request: { request_id: string; bulk: ValidBulk | null }
+  request: { request_id: string; content_hash: Buffer | null }
 ): Promise<Submission | null> {
-  const { request_id, bulk } = request
+  const { request_id, content_hash } = request
   const [taken] = await findBulk(tx, { organization_id: organizationId, request_id })
   if (!taken) return null
-  return bulk !== null && taken.content_hash.equals(bulk.content_hash)
+  const bulk = { ...taken, request_id, currency: taken.currency as Currency }
+  return content_hash !== null && taken.content_hash.equals(content_hash)
     ? { outcome: 'replayed', acceptance: describeAcceptance(bulk, taken.accepted_at) }
     : { outcome: 'refused', problem: alreadyProcessed(request_id) }
 }
 
-async function accept(context: Context, organizationId: number, bulk: ValidBulk) {
+async function accept(context: Context, organizationId: number, bulk: AcceptableBulk) {
   try {
     const [row] = await acceptBulk(context.db, {
       organization_id: organizationId,
@@ -121,13 +138,15 @@ async function accept(context: Context, organizationId: number, bulk: ValidBulk)
       currency: bulk.currency,
       total_minor: bulk.total_minor,
       transfer_count: bulk.transfer_count,
-      chunk_size: context.settings.CHUNK_SIZE,
+      chunk_size: chunkSize(context, bulk),
       on_failure: bulk.on_failure,
       bulk_reference: makeBulkReference(context.clock.nowMs(), context.random.bytes(10)),
       content_hash: bulk.content_hash,
       label: bulk.label,
       metadata: bulk.metadata,
-      transfers: bulk.transfers
+      transfers: bulk.transfers,
+      retry_of: bulk.retry_of,
+      retried_seqs: bulk.retried_seqs
     })
     return row ?? null
   } catch (error) {
@@ -137,11 +156,24 @@ async function accept(context: Context, organizationId: number, bulk: ValidBulk)
   }
 }
 
+/** With on_failure stop one chunk at a time is sent, and what one holds may be sent although another failed. */
+const chunkSizeOfStop = 10
+
+function chunkSize({ settings }: Context, { on_failure }: ValidBulk): number {
+  return on_failure === 'stop' ? Math.min(chunkSizeOfStop, settings.CHUNK_SIZE) : settings.CHUNK_SIZE
+}
+
 const findBulk = statement(
   'find-bulk-by-request-id',
   { organization_id: 'int4', request_id: 'uuid' },
-  { content_hash: 'bytea', accepted_at: 'timestamptz' },
-  `select content_hash, accepted_at from bulk
+  {
+    content_hash: 'bytea',
+    accepted_at: 'timestamptz',
+    transfer_count: 'int4',
+    total_minor: 'int8',
+    currency: 'text'
+  },
+  `select content_hash, accepted_at, transfer_count, total_minor, currency from bulk
    where organization_id = :organization_id and request_id = :request_id`
 )
 
@@ -159,7 +191,7 @@ async function explain(
   organizationId: number,
   bulk: ValidBulk
 ): Promise<Submission | { outcome: 'acceptable' }> {
-  const replay = await findReplay(tx, organizationId, { request_id: bulk.request_id, bulk })
+  const replay = await findReplay(tx, organizationId, bulk)
   if (replay) return replay
   const [payer] = await findPayer(tx, {
     organization_id: organizationId,
@@ -173,7 +205,9 @@ async function explain(
   return { outcome: 'acceptable' }
 }
 
-function describeAcceptance(bulk: ValidBulk, acceptedAt: Date): Acceptance {
+type Accepted = Pick<ValidBulk, 'request_id' | 'transfer_count' | 'total_minor' | 'currency'>
+
+function describeAcceptance(bulk: Accepted, acceptedAt: Date): Acceptance {
   return {
     bulk_id: bulk.request_id,
     message: 'Bulk transfer accepted',

@@ -122,11 +122,27 @@ const table: [what: string, handler: Handler, expected: BankAnswer][] = [
     { outcome: 'not-accepted', cause: 'http-429', retry_after_ms: 7_000 }
   ],
   [
-    '429 with a date',
-    says(429, '', { 'retry-after': 'Fri, 31 Dec 2027 23:59:59 GMT' }),
+    '429 with a date that has passed',
+    says(429, '', { 'retry-after': 'Wed, 31 Dec 2025 23:59:59 GMT' }),
+    { outcome: 'not-accepted', cause: 'http-429', retry_after_ms: 0 }
+  ],
+  [
+    '429 with neither seconds nor a date',
+    says(429, '', { 'retry-after': 'soon' }),
     { outcome: 'not-accepted', cause: 'http-429' }
   ],
-  ['503', says(503, right), { outcome: 'not-accepted', cause: 'http-503' }],
+  [
+    '503 in the words of the bank',
+    says(503, { reason: 'unavailable', details: 'closed' }),
+    { outcome: 'not-accepted', cause: 'http-503' }
+  ],
+  ['503 of a proxy', says(503, '<html>Service Unavailable</html>'), unknown('http-503')],
+  [
+    '422 in the words of the bank',
+    says(422, { reason: 'invalid-amount', details: 'amount must be' }),
+    { outcome: 'refused', code: 'NARR', message: 'amount must be' }
+  ],
+  ['422 of a proxy', says(422, 'Unprocessable'), unknown('http-422')],
   [
     'a reset before the request was read',
     (request) => request.socket.resetAndDestroy(),

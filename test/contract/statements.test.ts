@@ -56,7 +56,8 @@ const canonical: Record<string, string> = {
   boolean: 'bool',
   'timestamp with time zone': 'timestamptz',
   'smallint[]': 'int2[]',
-  'integer[]': 'int4[]'
+  'integer[]': 'int4[]',
+  'bigint[]': 'int8[]'
 }
 
 interface Described {

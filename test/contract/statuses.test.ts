@@ -32,7 +32,7 @@ describe('statuses', () => {
   })
 
   it('end where a transfer is executed, failed or cancelled, and nowhere else', () => {
-    assert.deepEqual(transferStatuses.filter(isFinal), ['EXECUTED', 'FAILED', 'CANCELLED'])
+    assert.deepEqual(transferStatuses.filter(isFinal), ['EXECUTED', 'FAILED', 'CANCELLED', 'RETURNED'])
     for (const targets of Object.values(transferTransitions))
       for (const target of targets) assert.ok(transferStatuses.includes(target))
   })

@@ -29,7 +29,7 @@ async function makeHistory() {
     return String(rows[0]?.['bulk_no'])
   }
   const claim = async () => {
-    const claimed = await claimWork(context, 'test', 1)
+    const claimed = await claimWork(context, 'test', { chunk_limit: 1 })
     assert.ok(claimed)
     return claimed
   }

@@ -306,7 +306,7 @@ describe('a lost lease', () => {
   it('is renewed while the bank takes its time', async () => {
     const { context } = await arrange({ transfers: 1 })
     context.settings.LEASE_MS = 90
-    const open = 'select epoch, due_at from chunk where epoch > 0 and due_at is not null'
+    const open = 'select epoch, due_at from chunk where worker is not null and due_at is not null'
     const leases = async () => (await sql<{ epoch: number; due_at: Date }>(open))[0]
     const claimed = await claim(context)
     const first = await leases()

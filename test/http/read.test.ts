@@ -112,6 +112,9 @@ describe('a bulk and its transfers', () => {
       bulk_id: bulk.request_id,
       index: 0,
       status: 'EXECUTED',
+      retry_of: null,
+      retried_as: null,
+      returned: null,
       failure: null,
       bank_reference: transfer_id
     })

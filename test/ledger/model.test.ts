@@ -3,7 +3,8 @@ import { it } from 'node:test'
 import fc from 'fast-check'
 import { openAccount } from '../../src/accounts/open-account.ts'
 import { formatAmount } from '../../src/domain/money.ts'
-import { claimWork, isFresh, recordClaim } from '../../src/execution/execute-claim.ts'
+import { claimWork, recordClaim } from '../../src/execution/execute-claim.ts'
+import { isFresh } from '../../src/execution/interpret-answer.ts'
 import { submitBulk } from '../../src/transfers/submit-bulk.ts'
 import { verify } from '../../src/verification/verify.ts'
 import { aBulk, anOrganization, aTransfer, payer } from '../support/builders.ts'
@@ -66,14 +67,13 @@ class Submit extends Command {
 class ClaimWork extends Command {
   async act(model: Model, real: Real) {
     const claim = await claimWork(context, 'model')
-    const due = ledger.allTransfers(model).some((transfer) => transfer.due)
+    const due = ledger.isWorkDue(model)
     assert.equal(claim !== null, due, 'something is claimed exactly when something is due')
     if (claim === null) return
     const bulk = model.bulks.get(claim.bulk_no)
     assert.ok(bulk)
-    const stopped = bulk.stop && ledger.hasFailed(bulk)
     for (const row of claim.transfers) {
-      assert.equal(row.stopped, stopped)
+      assert.equal(row.stopped, bulk.stopped)
       assert.equal(row.amount_minor, bulk.transfers[row.seq]?.amount)
     }
     const rows = claim.transfers.map((row) => ({ seq: row.seq, status: row.status, fresh: isFresh(row) }))
@@ -164,7 +164,7 @@ async function drain(model: Model, real: Real): Promise<void> {
   const rest = [new LeasesRunOut(), new TimePasses()]
   while (ledger.allTransfers(model).some(ledger.isOpen)) {
     for (const step of rest) await step.act(model, real)
-    while (ledger.allTransfers(model).some(({ due }) => due)) {
+    while (ledger.isWorkDue(model)) {
       await new ClaimWork().act(model, real)
       await honest.act(model, real)
       await new Record(0).act(model, real)

@@ -16,6 +16,7 @@ export interface ModelBulk {
   request_id: string
   account: number
   stop: boolean
+  stopped: boolean
   transfers: ModelTransfer[]
 }
 
@@ -31,12 +32,19 @@ const ends: State[] = ['EXECUTED', 'FAILED', 'CANCELLED']
 export const isOpen = (transfer: ModelTransfer) => !ends.includes(transfer.state)
 export const sum = (amounts: bigint[]) => amounts.reduce((total, amount) => total + amount, 0n)
 export const allTransfers = (model: Model) => [...model.bulks.values()].flatMap(({ transfers }) => transfers)
-export const hasFailed = (bulk: ModelBulk) => bulk.transfers.some(({ state }) => state === 'FAILED')
+
+/** Whether there is anything to claim: of a bulk that stops at a failure only one chunk is out at a time. */
+export function isWorkDue(model: Model): boolean {
+  return [...model.bulks.values()].some(({ stop, transfers }) => {
+    const out = stop && transfers.some(({ holder }) => holder !== null)
+    return transfers.some(({ due, holder }) => due && (holder !== null || !out))
+  })
+}
 
 export function submit(
   model: Model,
   bulk_no: bigint | null,
-  bulk: Omit<ModelBulk, 'transfers'>,
+  bulk: Omit<ModelBulk, 'transfers' | 'stopped'>,
   amounts: bigint[]
 ) {
   const account = model.accounts[bulk.account]!
@@ -50,6 +58,7 @@ export function submit(
   account.reserved += total
   model.bulks.set(bulk_no, {
     ...bulk,
+    stopped: false,
     transfers: amounts.map((amount) => ({ amount, state: 'PENDING', holder: null, due: true, fresh: false }))
   })
 }
@@ -71,7 +80,7 @@ export function claim(
   }
 }
 
-/** Records states for the transfers that the claim still holds; returns whether there was any. */
+/** Records states for the transfers that the claim still holds; returns whether there was any. A failure may stop it. */
 export function record(model: Model, nr: number, states: State[]): boolean {
   const { bulk_no, seqs } = model.claims[nr]!
   const bulk = model.bulks.get(bulk_no)!
@@ -88,7 +97,20 @@ export function record(model: Model, nr: number, states: State[]): boolean {
     account.balance -= transfer.amount
     account.lines += 1
   }
+  if (bulk.stop && held.some(({ state }) => state === 'FAILED')) stop(model, bulk)
   return held.length > 0
+}
+
+/** Cancels what surely was not sent, and nobody is about to send. */
+export function stop(model: Model, bulk: ModelBulk): bigint[] {
+  if (!bulk.transfers.some(isOpen)) return []
+  bulk.stopped = true
+  const pending = bulk.transfers.filter(({ state }) => state === 'PENDING')
+  for (const transfer of pending) {
+    Object.assign(transfer, { state: 'CANCELLED', due: false })
+    model.accounts[bulk.account]!.reserved -= transfer.amount
+  }
+  return pending.map(({ amount }) => amount)
 }
 
 /** Where a bank's answer leads, from the table of the design. */

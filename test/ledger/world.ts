@@ -3,7 +3,8 @@ import { listTransactions } from '../../src/accounts/read-accounts.ts'
 import type { BankAnswer } from '../../src/banking/connector.ts'
 import { parseAmount } from '../../src/domain/money.ts'
 import { transferId } from '../../src/domain/reference.ts'
-import { askBank, isFresh, type Claim, type Result } from '../../src/execution/execute-claim.ts'
+import { askBank, type Claim } from '../../src/execution/execute-claim.ts'
+import { isFresh, type Result } from '../../src/execution/interpret-answer.ts'
 import { readBulkStatus } from '../../src/transfers/read-bulk.ts'
 import { payer } from '../support/builders.ts'
 import type { TestContext } from '../support/context.ts'
@@ -72,9 +73,11 @@ export async function ask(
     return answer
   }
   const results = await askBank(context, claim)
-  const states = claim.transfers.map((row, place) =>
+  const after = claim.transfers.map((row, place) =>
     ledger.stateAfter(last.get(place) ?? 'nothing', { fresh: isFresh(row), status: row.status })
   )
+  const stops = claim.transfers[0]?.on_failure === 'stop' && after.includes('FAILED')
+  const states = after.map((state) => (stops && state === 'PENDING' ? 'CANCELLED' : state))
   // Time passes here only when a command says so.
   return { results: results.map((result) => ({ ...result, due_in_ms: hour })), states }
 }

@@ -17,12 +17,13 @@ export interface ScriptedBank extends BankConnector {
 /** A bank in this process that is idempotent by reference and answers as a test wants it to. */
 export function createScriptedBank(abilities: Partial<BankConnector['abilities']> = {}): ScriptedBank {
   const bank: ScriptedBank = {
-    abilities: { idempotent_submit: true, ...abilities },
+    abilities: { idempotent_submit: true, settlement_window_ms: 60_000, ...abilities },
     executed: new Map(),
     calls: [],
     script: () => 'execute',
     submit: (order) => answer('submit', order),
     inquire: (order) => answer('inquire', order),
+    readStatement: () => Promise.resolve({ outcome: 'unavailable', cause: 'no statement' }),
     ping: () => Promise.resolve(true),
     close: () => Promise.resolve()
   }

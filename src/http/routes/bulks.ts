@@ -5,8 +5,10 @@ import type { Context } from '../../context.ts'
 import { transferStatuses } from '../../domain/status.ts'
 import { Problem } from '../../domain/problem.ts'
 import { bulkRequest, maxTransfers } from '../../transfers/bulk-request.ts'
+import { cancelBulk } from '../../execution/cancel-bulk.ts'
 import { readBulk, readBulkStatus } from '../../transfers/read-bulk.ts'
 import { listTransfers } from '../../transfers/read-transfers.ts'
+import { retryFailed } from '../../transfers/retry-failed.ts'
 import { previewBulk, submitBulk } from '../../transfers/submit-bulk.ts'
 import { decodeCursor, page, pageQuery } from '../cursor.ts'
 import { problems } from '../problems.ts'
@@ -20,6 +22,8 @@ export function bulkRoutes(server: Server, context: Context, organizationId: num
   submitRoute(server, context, organizationId)
   readRoutes(server, context, organizationId)
   transferListRoute(server, context, organizationId)
+  cancelRoute(server, context, organizationId)
+  retryRoute(server, context, organizationId)
 }
 
 function submitRoute(server: Server, context: Context, organizationId: number): void {
@@ -124,6 +128,62 @@ function transferListRoute(server: Server, context: Context, organizationId: num
       })
       if (rows === null) throw bulkNotFound()
       return page(rows, limit, (row) => row.index)
+    }
+  )
+}
+
+function cancelRoute(server: Server, context: Context, organizationId: number): void {
+  server.post(
+    '/transfers/bulk/:bulk_id/cancel',
+    {
+      schema: {
+        tags: ['bulks'],
+        summary: 'Cancel what is not sent yet',
+        description:
+          'Each transfer is either cancelled or sent, never both; what was sent stays true. The answer says what this call cancelled and what the whole is now. Repeating it is harmless.',
+        params: bulkId,
+        response: { 200: schemas.cancellation, ...problems(404, 409, 503) }
+      }
+    },
+    async (request) => {
+      const cancelled = await cancelBulk(context, organizationId, requireBulkId(request.params.bulk_id))
+      switch (cancelled.outcome) {
+        case 'stopped':
+          return { ...cancelled.status, cancelled_now: cancelled.cancelled_now }
+        case 'not-found':
+          throw bulkNotFound()
+        case 'not-cancellable':
+          throw new Problem({
+            reason: 'not-cancellable',
+            details: `The bulk is ${cancelled.status.status}: every transfer has ended.`
+          })
+      }
+    }
+  )
+}
+
+function retryRoute(server: Server, context: Context, organizationId: number): void {
+  server.post(
+    '/transfers/bulk/:bulk_id/retry-failed',
+    {
+      schema: {
+        tags: ['bulks'],
+        summary: 'Send the failed transfers again, as a bulk of their own',
+        description:
+          'The new bulk has exactly those transfers that are FAILED now and were not retried before, and is linked to this one. Its request_id makes the call idempotent, like any submission.',
+        params: bulkId,
+        body: z.strictObject({ request_id: z.string().max(100).describe('Canonical UUID of the new bulk.') }),
+        response: { 201: schemas.acceptance, ...problems(400, 404, 409, 413, 415, 422, 503) }
+      }
+    },
+    async (request, reply) => {
+      const bulk_id = requireBulkId(request.params.bulk_id)
+      const submission = await retryFailed(context, organizationId, { ...request.body, bulk_id })
+      if (submission === null) throw bulkNotFound()
+      if (submission.outcome === 'refused') throw new Problem(submission.problem)
+      const { acceptance, outcome } = submission
+      if (outcome === 'replayed') reply.header('idempotent-replayed', 'true')
+      return reply.code(201).header('location', `/transfers/bulk/${acceptance.bulk_id}`).send(acceptance)
     }
   )
 }

@@ -1,0 +1,46 @@
+import type { Context } from '../context.ts'
+import { statement } from '../database/statement.ts'
+import { type Currency, formatAmount } from '../domain/money.ts'
+import { readBulkStatus } from '../transfers/read-bulk.ts'
+import { stopBulk } from './queries.ts'
+
+type Status = NonNullable<Awaited<ReturnType<typeof readBulkStatus>>>
+
+export type Cancellation =
+  | { outcome: 'stopped'; status: Status; cancelled_now: { count: number; amount: string } }
+  | { outcome: 'not-found' }
+  | { outcome: 'not-cancellable'; status: Status }
+
+const findBulkToStop = statement(
+  'find-bulk-to-stop',
+  { organization_id: 'int4', request_id: 'uuid' },
+  { bulk_no: 'int8', currency: 'text', stopped: 'bool' },
+  `select bulk_no, currency, stopped_at is not null as stopped from bulk
+   where organization_id = :organization_id and request_id = :request_id`
+)
+
+/**
+ * Cancels what of a bulk is not sent yet, and tells what was cancelled by this call and what the whole is now. Each
+ * transfer is either cancelled or sent, never both. Repeating it is harmless; only a bulk that ended without having
+ * been stopped refuses.
+ */
+export async function cancelBulk(
+  context: Context,
+  organizationId: number,
+  bulkId: string
+): Promise<Cancellation> {
+  const [bulk] = await findBulkToStop(context.db, { organization_id: organizationId, request_id: bulkId })
+  if (!bulk) return { outcome: 'not-found' }
+  const [stopped] = await stopBulk(context.db, {
+    organization_id: organizationId,
+    bulk_no: bulk.bulk_no,
+    by_wish: true,
+    reason: 'cancelled on request'
+  })
+  const status = await readBulkStatus(context.db, organizationId, bulkId)
+  if (status === null) return { outcome: 'not-found' }
+  if (!stopped && !bulk.stopped) return { outcome: 'not-cancellable', status }
+  const { cancelled_count = 0n, cancelled_minor = 0n } = stopped ?? {}
+  const amount = formatAmount(cancelled_minor, bulk.currency as Currency)
+  return { outcome: 'stopped', status, cancelled_now: { count: Number(cancelled_count), amount } }
+}

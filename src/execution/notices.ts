@@ -1,0 +1,161 @@
+import type { BankAnswer } from '../banking/connector.ts'
+import type { BankNotice } from '../banking/bank-notice.ts'
+import type { Context } from '../context.ts'
+import { isCurrency, parseAmount } from '../domain/money.ts'
+import { parseTransferId, transferId } from '../domain/reference.ts'
+import { openIncident } from '../incidents/incidents.ts'
+import {
+  hurryTransfers,
+  insertNotices,
+  insertResolution,
+  selectResultNotices,
+  settleNoticeRows,
+  takeDueNotices
+} from './notice-queries.ts'
+import { recordReturn } from './record-return.ts'
+
+/** What became of a notice: kept, or why not. `outcome` is the end that the transfer has, or null. */
+export interface Receipt {
+  notice: BankNotice
+  verdict: 'kept' | 'unknown-payment' | 'different-payment'
+  organization_id: number | null
+  bulk_no: bigint | null
+  outcome: string | null
+}
+
+/**
+ * Keeps what the bank told by itself, durably and each saying once; what follows from it is done by settleNotices. A
+ * notice that does not fit its transfer is not kept.
+ */
+export async function receiveNotices(
+  context: Context,
+  notices: BankNotice[],
+  source: 'callback' | 'statement'
+): Promise<Receipt[]> {
+  const read = notices.map((notice) => ({ notice, id: parseTransferId(notice.reference) }))
+  const ours = read.flatMap(({ notice, id }) => (id === null ? [] : [{ ...notice, ...id }]))
+  const rows = await insertNotices(context.db, {
+    source,
+    notice_ids: ours.map(({ notice_id }) => notice_id),
+    bulk_references: ours.map(({ bulk_reference }) => bulk_reference),
+    seqs: ours.map(({ seq }) => seq),
+    statuses: ours.map(({ status }) => (status === 'REJECTED' ? 'FAILED' : status)),
+    amounts_minor: ours.map(amountMinor),
+    currencies: ours.map(({ currency }) => currency),
+    ibans: ours.map(({ counterparty_iban }) => counterparty_iban),
+    reason_codes: ours.map(({ status, reason_code }) =>
+      status === 'REJECTED' ? (reason_code ?? 'NARR') : reason_code
+    ),
+    reasons: ours.map(({ reason }) => reason)
+  })
+  const next = rows.values()
+  return read.map(({ notice, id }) => {
+    const row = id === null ? undefined : next.next().value
+    if (row === undefined || row.bulk_no === null)
+      return { notice, verdict: 'unknown-payment', organization_id: null, bulk_no: null, outcome: null }
+    return { notice, verdict: row.fits ? 'kept' : 'different-payment', ...row }
+  })
+}
+
+/** An amount that can't be read fits no transfer. */
+function amountMinor({ amount, currency }: BankNotice): bigint {
+  const parsed = isCurrency(currency) ? parseAmount(amount, currency) : null
+  return parsed?.outcome === 'ok' ? parsed.amount_minor : 0n
+}
+
+/** What the bank told by itself of transfers that may have been sent, as answers; where it told two ends, none. */
+export async function readToldAnswers(
+  context: Context,
+  claim: { organization_id: number; bulk_no: bigint; transfers: { seq: number }[] }
+): Promise<Map<number, BankAnswer>> {
+  const { organization_id, bulk_no, transfers } = claim
+  const rows = await selectResultNotices(context.db, {
+    organization_id,
+    bulk_no,
+    seqs: transfers.map(({ seq }) => seq)
+  })
+  const told = new Map<number, BankAnswer>()
+  for (const { seq, status, reason_code, reason } of rows) {
+    const contradicted = rows.some((other) => other.seq === seq && other.status !== status)
+    if (contradicted) continue
+    told.set(
+      seq,
+      status === 'EXECUTED'
+        ? { outcome: 'executed' }
+        : { outcome: 'rejected', code: reason_code ?? 'NARR', message: reason ?? '' }
+    )
+  }
+  return told
+}
+
+type DueNotice = Awaited<ReturnType<typeof takeDueNotices>>[number]
+
+const noticesPerRound = 500
+
+/**
+ * Does what notices say, whatever their order and however often they come: of an open transfer the next inquiry comes
+ * at once, and takes the notice for its answer; a return of an executed one is booked; one that contradicts the end
+ * that is recorded opens an incident and changes nothing. Returns how many were looked at.
+ */
+export async function settleNotices(context: Context): Promise<number> {
+  const due = await takeDueNotices(context.db, { limit: noticesPerRound })
+  const open = due.filter(({ outcome }) => outcome === null)
+  const ended = due.filter(({ outcome }) => outcome !== null)
+  if (open.length > 0) await hurryTransfers(context.db, keysOf(open))
+  for (const notice of ended) await settleEnded(context, notice)
+  if (ended.length > 0)
+    await settleNoticeRows(context.db, {
+      ...keysOf(ended),
+      sources: ended.map(({ source }) => source),
+      notice_ids: ended.map(({ notice_id }) => notice_id)
+    })
+  return due.length
+}
+
+function keysOf(notices: DueNotice[]) {
+  return {
+    organization_ids: notices.map(({ organization_id }) => organization_id),
+    bulk_nos: notices.map(({ bulk_no }) => bulk_no),
+    seqs: notices.map(({ seq }) => seq)
+  }
+}
+
+async function settleEnded(context: Context, notice: DueNotice): Promise<void> {
+  const { status, outcome } = notice
+  if (status === outcome) return
+  if (status === 'RETURNED' && outcome === 'EXECUTED') await recordReturn(context.db, notice)
+  else await openContradiction(context, notice)
+}
+
+async function openContradiction(context: Context, notice: DueNotice): Promise<void> {
+  const { organization_id, bulk_no, seq, source, status, outcome } = notice
+  await openIncident(context, {
+    kind: 'contradictory-result',
+    subject: `transfer ${transferId(notice.bulk_reference, seq)}`,
+    details: `it is ${outcome ?? 'open'}, and by ${source} it was told to be ${status}`,
+    organization_id,
+    bulk_no,
+    seq
+  })
+}
+
+export type Resolution = { outcome: 'recorded' } | { outcome: 'not-open' }
+
+/**
+ * Ends a transfer whose outcome only a person could find out, by an operator's word and evidence, which are kept. Only
+ * one that is UNKNOWN or SENT, and once; a worker carries it out within seconds. What the bank says later and
+ * otherwise opens an incident.
+ */
+export async function resolveTransfer(
+  context: Context,
+  id: { bulk_reference: string; seq: number },
+  word: { status: 'EXECUTED' | 'FAILED'; reason_code: string | null; operator: string; evidence: string }
+): Promise<Resolution> {
+  const [row] = await insertResolution(context.db, { ...id, ...word })
+  if (!row) return { outcome: 'not-open' }
+  context.log.warn(
+    { transfer_id: transferId(id.bulk_reference, id.seq), status: word.status },
+    'resolved by an operator'
+  )
+  return { outcome: 'recorded' }
+}

@@ -1,0 +1,98 @@
+import type { Context } from '../context.ts'
+import type { Tx } from '../database/statement.ts'
+import { statement } from '../database/statement.ts'
+
+/** What an incident can be: the word, and what it means to whoever looks into it. The one table. */
+export const incidentKinds = {
+  'contradictory-result':
+    'The bank told another end of a transfer than the one that is recorded; nothing was changed.',
+  'missing-at-bank': "A transfer is EXECUTED here, and not on the bank's statement.",
+  'unexpected-at-bank': "The bank's statement has a payment that no transfer of ours explains.",
+  'different-at-bank': "The bank's statement has another amount, currency or payee than the transfer.",
+  'booked-twice-at-bank': "The bank's statement has the same transfer more than once.",
+  'overdue-work': 'Transfers are due and nobody works on them.',
+  'orphaned-reserve': 'An account reserves another amount than its open transfers add up to.',
+  'broken-invariant': 'The checker found rows that break an invariant.'
+} as const
+export type IncidentKind = keyof typeof incidentKinds
+
+export interface Incident {
+  kind: IncidentKind
+  /** What it is about, in the words of the checker: the same subject is the same incident. */
+  subject: string
+  details: string
+  organization_id: number | null
+  bulk_no: bigint | null
+  seq: number | null
+}
+
+const insertIncident = statement(
+  'open-incident',
+  {
+    kind: 'text',
+    subject: 'text',
+    details: 'text',
+    organization_id: 'int4?',
+    bulk_no: 'int8?',
+    seq: 'int2?'
+  },
+  { incident_no: 'int8' },
+  `insert into incident (kind, subject, details, organization_id, bulk_no, seq)
+   values (:kind, :subject, :details, :organization_id, :bulk_no, :seq)
+   on conflict (kind, subject) where resolved_at is null do nothing
+   returning incident_no`
+)
+
+/** Opens an incident and raises the alarm, once as long as it is open. */
+export async function openIncident(context: Context, incident: Incident): Promise<void> {
+  const [opened] = await insertIncident(context.db, incident)
+  if (!opened) return
+  const { kind, subject, organization_id } = incident
+  context.log.error(
+    { incident_no: opened.incident_no.toString(), kind, subject, organization_id },
+    'incident'
+  )
+}
+
+/** Ends the incidents of a kind whose subject is no longer found. */
+export const resolveOthers = statement(
+  'resolve-incidents',
+  { kind: 'text', subjects: 'text[]' },
+  { incident_no: 'int8' },
+  `update incident set resolved_at = now()
+   where kind = :kind and resolved_at is null and not (subject = any (:subjects))
+   returning incident_no`
+)
+
+const selectIncidents = statement(
+  'select-incidents',
+  { organization_id: 'int4', before_no: 'int8?', open: 'bool?', limit: 'int4' },
+  {
+    incident_no: 'int8',
+    kind: 'text',
+    subject: 'text',
+    details: 'text',
+    opened_at: 'timestamptz',
+    resolved_at: 'timestamptz?'
+  },
+  `select incident_no, kind, subject, details, opened_at, resolved_at from incident
+   where organization_id = :organization_id and (:before_no is null or incident_no < :before_no)
+     and (:open is null or (resolved_at is null) = :open)
+   order by incident_no desc limit :limit`
+)
+
+/** The incidents of an organization, the newest first. */
+export async function listIncidents(
+  tx: Tx,
+  query: { organization_id: number; before_no: bigint | null; open: boolean | null; limit: number }
+) {
+  const rows = await selectIncidents(tx, query)
+  return rows.map((row) => ({
+    incident_no: Number(row.incident_no),
+    kind: row.kind as IncidentKind,
+    subject: row.subject,
+    details: row.details,
+    opened_at: row.opened_at.toISOString(),
+    resolved_at: row.resolved_at?.toISOString() ?? null
+  }))
+}

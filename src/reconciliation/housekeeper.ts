@@ -1,0 +1,111 @@
+import type { Context } from '../context.ts'
+import { settleNotices } from '../execution/notices.ts'
+import type { BankLog } from '../verification/bank-log.ts'
+import { audit } from './audit.ts'
+import { ensureJob, putJob, takeJob } from './queries.ts'
+import { notReconciled, reconcile, type Reconciled } from './reconcile.ts'
+import { sweep } from './sweep.ts'
+
+interface Job {
+  name: string
+  every_ms: number
+  /** Does it, and returns what is to be remembered and told. */
+  run: (state: object) => Promise<{ state: object; result: string }>
+}
+
+/** A job whose process died is taken over after this long without a word of it. */
+const jobLeaseMs = 300_000
+
+/**
+ * Looks after what no claim does: settles what the bank told by itself, compares its statement with the ledger, looks
+ * for what is stuck, and lets the checker run. Any number may run; a job is done by one of them at a time.
+ */
+export class Housekeeper {
+  readonly #context: Context
+  readonly #jobs: Job[]
+  readonly #stopping = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(context: Context, bankLog: BankLog) {
+    this.#context = context
+    this.#jobs = jobsOf(context, bankLog).filter(({ every_ms }) => every_ms > 0)
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** Begins nothing more, and resolves when what is under way is done. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { clock, settings, random, log } = this.#context
+    let ready = false
+    while (!this.#stopping.signal.aborted) {
+      let busy = false
+      try {
+        if (!ready) for (const { name } of this.#jobs) await ensureJob(this.#context.db, { name })
+        ready = true
+        busy = (await settleNotices(this.#context)) > 0
+        await this.#doDueJob()
+      } catch (error) {
+        log.error({ err: error }, 'housekeeping failed; it goes on in a moment')
+      }
+      await clock.sleep(busy ? 50 : settings.POLL_MS * (0.5 + random.fraction()), this.#stopping.signal)
+    }
+  }
+
+  async #doDueJob(): Promise<void> {
+    const names = this.#jobs.map(({ name }) => name)
+    const [taken] = await takeJob(this.#context.db, { names, lease_ms: jobLeaseMs })
+    const job = this.#jobs.find(({ name }) => name === taken?.name)
+    if (taken === undefined || job === undefined) return
+    const { state, result } = await job.run(taken.state as object)
+    const { name, every_ms } = job
+    await putJob(this.#context.db, {
+      name,
+      state: JSON.stringify(state),
+      result,
+      due_in_ms: every_ms,
+      done: true
+    })
+    this.#context.log.debug({ job: name, result }, 'job done')
+  }
+}
+
+function jobsOf(context: Context, bankLog: BankLog): Job[] {
+  const { RECONCILE_EVERY_MS, SWEEP_EVERY_MS, AUDIT_EVERY_MS } = context.settings
+  return [
+    {
+      name: 'reconcile',
+      every_ms: RECONCILE_EVERY_MS,
+      run: async (state) => {
+        const keep = async (reached: Reconciled, result: string) => {
+          const kept = {
+            name: 'reconcile',
+            state: JSON.stringify(reached),
+            result,
+            due_in_ms: jobLeaseMs,
+            done: false
+          }
+          await putJob(context.db, kept)
+        }
+        const { reached, result } = await reconcile(context, { ...notReconciled, ...state }, keep)
+        return { state: reached, result }
+      }
+    },
+    {
+      name: 'sweep',
+      every_ms: SWEEP_EVERY_MS,
+      run: async () => ({ state: {}, result: await sweep(context) })
+    },
+    {
+      name: 'audit',
+      every_ms: AUDIT_EVERY_MS,
+      run: async () => ({ state: {}, result: await audit(context, bankLog) })
+    }
+  ]
+}

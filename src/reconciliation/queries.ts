@@ -1,0 +1,145 @@
+import { statement } from '../database/statement.ts'
+
+/**
+ * Keeps the lines of the bank's statement that belong to a transfer. Tells of each line which transfer it is, how that
+ * ended, whether it agrees, and the line that was booked before for the same thing, if there is another.
+ */
+export const insertEntries = statement(
+  'insert-statement-entries',
+  {
+    entry_nos: 'int8[]',
+    kinds: 'text[]',
+    bulk_references: 'text[]',
+    seqs: 'int2[]',
+    amounts_minor: 'int8[]',
+    currencies: 'text[]',
+    ibans: 'text[]',
+    booked_ats: 'text[]'
+  },
+  {
+    entry_no: 'int8',
+    organization_id: 'int4?',
+    bulk_no: 'int8?',
+    outcome: 'text?',
+    returned: 'bool',
+    agrees: 'bool',
+    earlier_entry_no: 'int8?'
+  },
+  `with line as materialized (
+     select l.*, b.organization_id, b.bulk_no, o.status as outcome, r.seq is not null as returned,
+            coalesce(t.counterparty_iban = l.iban and b.currency = l.currency
+              and case l.kind when 'RETURN' then l.amount_minor between 1 and t.amount_minor
+                              else l.amount_minor = t.amount_minor end, false) as agrees
+     from unnest(:entry_nos, :kinds, :bulk_references, :seqs, :amounts_minor, :currencies, :ibans, :booked_ats)
+       as l (entry_no, kind, bulk_reference, seq, amount_minor, currency, iban, booked_at)
+     left join bulk b using (bulk_reference)
+     left join transfer t on (t.organization_id, t.bulk_no, t.seq) = (b.organization_id, b.bulk_no, l.seq)
+     left join outcome o on (o.organization_id, o.bulk_no, o.seq) = (t.organization_id, t.bulk_no, t.seq)
+     left join transfer_return r on (r.organization_id, r.bulk_no, r.seq) = (t.organization_id, t.bulk_no, t.seq)
+   ), kept as (
+     insert into statement_entry (organization_id, bulk_no, seq, kind, entry_no, amount_minor, booked_at)
+     select organization_id, bulk_no, seq, kind, entry_no, amount_minor, booked_at::timestamptz
+     from line where agrees
+     order by organization_id, bulk_no, seq, kind, entry_no
+     on conflict do nothing
+   )
+   select l.entry_no, l.organization_id, l.bulk_no, l.outcome::text, l.returned, l.agrees,
+          least(e.entry_no, (
+            select min(twin.entry_no) from line twin
+            where (twin.bulk_reference, twin.seq, twin.kind) = (l.bulk_reference, l.seq, l.kind)
+              and twin.entry_no < l.entry_no)) as earlier_entry_no
+   from line l
+   left join statement_entry e
+     on (e.organization_id, e.bulk_no, e.seq, e.kind) = (l.organization_id, l.bulk_no, l.seq, l.kind)
+     and e.entry_no <> l.entry_no
+   order by l.entry_no`
+)
+
+/** Transfers of bulks that became final in a span of time: EXECUTED here, and on no line of the statement. */
+export const findMissing = statement(
+  'find-missing-entries',
+  { after: 'timestamptz', until: 'timestamptz', limit: 'int4' },
+  { organization_id: 'int4', bulk_no: 'int8', seq: 'int2', bulk_reference: 'text' },
+  `select b.organization_id, b.bulk_no, o.seq, b.bulk_reference
+   from bulk b
+   join outcome o using (organization_id, bulk_no)
+   where b.completed_at > :after and b.completed_at <= :until and o.status = 'EXECUTED'
+     and not exists (
+       select from statement_entry e
+       where (e.organization_id, e.bulk_no, e.seq, e.kind) = (o.organization_id, o.bulk_no, o.seq, 'DEBIT'))
+   order by b.completed_at, o.seq limit :limit`
+)
+
+/** Ends the incidents of transfers that were missing and have come since. */
+export const resolveFound = statement(
+  'resolve-missing-entries',
+  {},
+  { incident_no: 'int8' },
+  `update incident i set resolved_at = now()
+   where i.kind = 'missing-at-bank' and i.resolved_at is null and exists (
+     select from statement_entry e
+     where (e.organization_id, e.bulk_no, e.seq, e.kind) = (i.organization_id, i.bulk_no, i.seq, 'DEBIT'))
+   returning i.incident_no`
+)
+
+/** Bulks with chunks that have been due for long: no worker runs, or none gets anywhere. */
+export const findOverdue = statement(
+  'find-overdue-work',
+  { overdue_ms: 'int4', limit: 'int4' },
+  { organization_id: 'int4', bulk_no: 'int8', bulk_id: 'uuid', chunks: 'int8', due_at: 'timestamptz' },
+  `select c.organization_id, c.bulk_no, b.request_id as bulk_id, count(*) as chunks, min(c.due_at) as due_at
+   from chunk c join bulk b using (organization_id, bulk_no)
+   where c.due_at < now() - :overdue_ms * interval '1 millisecond'
+   group by 1, 2, 3 order by 5 limit :limit`
+)
+
+/** Accounts whose reserve is not what their open chunks add up to, in one snapshot. */
+export const findOrphanedReserves = statement(
+  'find-orphaned-reserves',
+  {},
+  { organization_id: 'int4', account_id: 'int4', reserved_minor: 'int8', open_minor: 'int8' },
+  `with open as (
+     select c.organization_id, b.account_id, sum(c.open_minor) as open_minor
+     from chunk c join bulk b using (organization_id, bulk_no)
+     where c.due_at is not null group by 1, 2
+   )
+   select organization_id, account_id, a.reserved_minor, coalesce(o.open_minor, 0)::int8 as open_minor
+   from account a left join open o using (organization_id, account_id)
+   where a.reserved_minor <> coalesce(o.open_minor, 0)
+   order by 1, 2 limit 100`
+)
+
+/** Makes sure that a job has its row. */
+export const ensureJob = statement(
+  'ensure-job',
+  { name: 'text' },
+  { name: 'text' },
+  `insert into job (name, due_at) values (:name, now()) on conflict do nothing returning name`
+)
+
+/** Takes a job that is due for a lease; of several processes one gets it. */
+export const takeJob = statement(
+  'take-job',
+  { names: 'text[]', lease_ms: 'int4' },
+  { name: 'text', state: 'jsonb' },
+  `with due as (
+     select name from job where name = any (:names) and due_at <= now()
+     order by due_at limit 1 for update skip locked
+   )
+   update job j set due_at = now() + :lease_ms * interval '1 millisecond'
+   from due where j.name = due.name
+   returning j.name, j.state`
+)
+
+/** Keeps how far a job has come, and when it is next to be done. */
+export const putJob = statement(
+  'put-job',
+  { name: 'text', state: 'json', result: 'text', due_in_ms: 'int4', done: 'bool' },
+  { name: 'text' },
+  `update job set state = :state::jsonb, result = :result, due_at = now() + :due_in_ms * interval '1 millisecond',
+     done_at = case when :done then now() else done_at end
+   where name = :name returning name`
+)
+
+/** The database's time: what is compared over several statements needs one clock. */
+export const readTime = statement('read-time', {}, { now: 'timestamptz' }, `select now() as now`)

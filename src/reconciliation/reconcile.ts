@@ -1,0 +1,134 @@
+import type { StatementEntry } from '../banking/connector.ts'
+import type { Context } from '../context.ts'
+import { isCurrency, parseAmount } from '../domain/money.ts'
+import { parseTransferId, transferId } from '../domain/reference.ts'
+import { receiveNotices } from '../execution/notices.ts'
+import { openIncident, type IncidentKind } from '../incidents/incidents.ts'
+import { findMissing, insertEntries, readTime, resolveFound } from './queries.ts'
+
+/** How far the reconciliation has come; kept with the job, so that it goes on where it stopped. */
+export interface Reconciled {
+  /** Place in the bank's statement; null is its beginning. */
+  cursor: string | null
+  /** Bulks that became final until then have been looked for in the statement. */
+  compared_until: string
+}
+
+export const notReconciled: Reconciled = { cursor: null, compared_until: '1970-01-01T00:00:00.000Z' }
+
+/** A bank may book a payment a little later than it says that it executed it. */
+const graceMs = 60_000
+const missingPerRun = 100
+
+/**
+ * Reads the bank's statement on from where it was left and compares each line with the ledger, and each transfer that
+ * ended with the statement. What does not agree opens an incident. The statement is the bank's word as well: it ends
+ * an UNKNOWN transfer, and books a return of which no callback told. `keep` is told how far it has come, after every
+ * page; a page that is read twice changes nothing.
+ */
+export async function reconcile(
+  context: Context,
+  from: Reconciled,
+  keep: (reached: Reconciled, progress: string) => Promise<void>
+): Promise<{ reached: Reconciled; result: string }> {
+  const [time] = await readTime(context.db, {})
+  const until = new Date((time?.now.getTime() ?? 0) - graceMs)
+  let { cursor } = from
+  let lines = 0
+  for (;;) {
+    const page = await context.bank.readStatement(cursor)
+    if (page.outcome === 'unavailable')
+      return { reached: { ...from, cursor }, result: `the bank does not show its statement: ${page.cause}` }
+    if (page.entries.length > 0) await compareEntries(context, page.entries)
+    lines += page.entries.length
+    cursor = page.next_cursor
+    await keep({ ...from, cursor }, `${lines} lines compared`)
+    if (!page.has_more) break
+  }
+  const missing = await reportMissing(context, new Date(from.compared_until), until)
+  await resolveFound(context.db, {})
+  // What was too much to report at once is found again, as long as it is missing.
+  const compared_until = missing < missingPerRun ? until.toISOString() : from.compared_until
+  return {
+    reached: { cursor, compared_until },
+    result: `${lines} lines compared, ${missing} transfers missing`
+  }
+}
+
+type Line = Awaited<ReturnType<typeof insertEntries>>[number]
+
+async function compareEntries(context: Context, entries: StatementEntry[]): Promise<void> {
+  const read = entries.map((entry) => ({ entry, id: parseTransferId(entry.reference) }))
+  const ours = read.flatMap(({ entry, id }) => (id === null ? [] : [{ ...entry, ...id }]))
+  const rows = await insertEntries(context.db, {
+    entry_nos: ours.map(({ entry_no }) => entry_no),
+    kinds: ours.map(({ kind }) => kind),
+    bulk_references: ours.map(({ bulk_reference }) => bulk_reference),
+    seqs: ours.map(({ seq }) => seq),
+    amounts_minor: ours.map(amountMinor),
+    currencies: ours.map(({ currency }) => currency),
+    ibans: ours.map(({ counterparty_iban }) => counterparty_iban),
+    booked_ats: ours.map(({ booked_at }) => booked_at.toISOString())
+  })
+  const lineOf = new Map(rows.map((row) => [row.entry_no, row]))
+  const pairs = entries.map((entry) => ({ entry, line: lineOf.get(entry.entry_no) }))
+  await passOn(context, pairs)
+  for (const { entry, line } of pairs) await reportDifference(context, entry, line)
+}
+
+function amountMinor({ amount, currency }: StatementEntry): bigint {
+  const parsed = isCurrency(currency) ? parseAmount(amount, currency) : null
+  return parsed?.outcome === 'ok' ? parsed.amount_minor : 0n
+}
+
+/** What the ledger does not have yet, or otherwise, goes the way of everything that the bank tells by itself. */
+async function passOn(
+  context: Context,
+  pairs: { entry: StatementEntry; line: Line | undefined }[]
+): Promise<void> {
+  const news = pairs.filter(
+    ({ entry, line }) =>
+      line?.agrees && (entry.kind === 'RETURN' ? !line.returned : line.outcome !== 'EXECUTED')
+  )
+  if (news.length === 0) return
+  const notices = news.map(({ entry }) => ({
+    ...entry,
+    notice_id: `entry-${entry.entry_no}`,
+    status: entry.kind === 'RETURN' ? ('RETURNED' as const) : ('EXECUTED' as const)
+  }))
+  await receiveNotices(context, notices, 'statement')
+}
+
+async function reportDifference(
+  context: Context,
+  entry: StatementEntry,
+  line: Line | undefined
+): Promise<void> {
+  const report = (kind: IncidentKind, details: string) =>
+    openIncident(context, {
+      kind,
+      subject: `entry ${entry.entry_no} of the bank's statement`,
+      details: `${entry.kind} ${entry.amount} ${entry.currency} of ${entry.reference}: ${details}`,
+      organization_id: line?.organization_id ?? null,
+      bulk_no: line?.bulk_no ?? null,
+      seq: parseTransferId(entry.reference)?.seq ?? null
+    })
+  if (line === undefined || line.bulk_no === null)
+    await report('unexpected-at-bank', 'there is no such transfer')
+  else if (!line.agrees)
+    await report('different-at-bank', 'the transfer has another amount, currency or payee')
+  else if (line.earlier_entry_no !== null)
+    await report('booked-twice-at-bank', `it was booked as entry ${line.earlier_entry_no} before`)
+}
+
+async function reportMissing(context: Context, after: Date, until: Date): Promise<number> {
+  const missing = await findMissing(context.db, { after, until, limit: missingPerRun })
+  for (const { bulk_reference, ...transfer } of missing)
+    await openIncident(context, {
+      kind: 'missing-at-bank',
+      subject: `transfer ${transferId(bulk_reference, transfer.seq)}`,
+      details: "it is EXECUTED, and the bank's statement does not have it",
+      ...transfer
+    })
+  return missing.length
+}
