@@ -77,12 +77,12 @@ export class BankGate implements BankConnector {
   async #pass(options: CallOptions | undefined, call: () => Promise<BankAnswer>): Promise<BankAnswer> {
     const again = options?.again ?? false
     if (this.closedForMs() > 0) return this.#notAsked()
-    if (again && !this.#spendRetry()) return { outcome: 'not-asked', retry_after_ms: 1_000 }
     if (this.#underWay >= this.#allowed) {
       if (!(await new Promise<boolean>((resolve) => this.#waiting.push(resolve)))) return this.#notAsked()
     } else this.#underWay += 1
     try {
       if (options?.mayCall() === false) return this.#notAsked()
+      if (again && !this.#spendRetry()) return { outcome: 'not-asked', retry_after_ms: 1_000 }
       const answer = await call()
       this.#learn(answer, again)
       return answer

@@ -156,8 +156,11 @@ export async function recordClaim(context: Context, claim: Claim, results: Resul
     context.log.warn({ bulk_no: claim.bulk_no.toString(), recorded }, 'a part of the lease had been lost')
   const [first] = recorded
   // Whoever claims of a stopped bulk cancels what it claimed; this does it for all of it at once.
-  if (first?.stopped && results.some(({ status }) => status === 'FAILED'))
-    await stopBulk(context.db, { ...leaseOf(claim), by_wish: false, reason: reasonToStop.failure })
+  if (first?.stopped && results.some(({ status }) => status === 'FAILED' || status === 'PENDING')) {
+    const { organization_id, bulk_no } = claim
+    const reason = claim.transfers[0]?.on_failure === 'stop' ? reasonToStop.failure : reasonToStop.earlier
+    await stopBulk(context.db, { organization_id, bulk_no, by_wish: false, reason })
+  }
   return first?.bulk_status ?? null
 }
 

@@ -5,6 +5,7 @@ import { openAccount } from '../../src/accounts/open-account.ts'
 import { formatAmount } from '../../src/domain/money.ts'
 import { claimWork, recordClaim } from '../../src/execution/execute-claim.ts'
 import { isFresh } from '../../src/execution/interpret-answer.ts'
+import { cancelBulk } from '../../src/execution/cancel-bulk.ts'
 import { submitBulk } from '../../src/transfers/submit-bulk.ts'
 import { verify } from '../../src/verification/verify.ts'
 import { aBulk, anOrganization, aTransfer, payer } from '../support/builders.ts'
@@ -129,6 +130,29 @@ class Record extends Command {
   toString = () => `record(${this.pick})`
 }
 
+class Cancel extends Command {
+  pick: number
+  constructor(pick: number) {
+    super()
+    this.pick = pick
+  }
+  override check = (model: Readonly<Model>) => model.bulks.size > 0
+  async act(model: Model, real: Real) {
+    const bulk = [...model.bulks.values()].at(-1 - (this.pick % model.bulks.size))
+    assert.ok(bulk)
+    const cancellable = bulk.stopped || bulk.transfers.some(ledger.isOpen)
+    const amounts = ledger.stop(model, bulk)
+    const cancelled = await cancelBulk(context, real.organization_id, bulk.request_id)
+    assert.equal(cancelled.outcome, cancellable ? 'stopped' : 'not-cancellable')
+    if (cancelled.outcome === 'stopped')
+      assert.deepEqual(cancelled.cancelled_now, {
+        count: amounts.length,
+        amount: formatAmount(ledger.sum(amounts), 'EUR')
+      })
+  }
+  toString = () => `cancel(${this.pick})`
+}
+
 class LeasesRunOut extends Command {
   async act(model: Model, real: Real) {
     await sql(
@@ -178,7 +202,11 @@ async function drain(model: Model, real: Real): Promise<void> {
   )
   assert.equal(rows.length, ledger.allTransfers(model).length)
   for (const { reference, status } of rows)
-    assert.equal(real.book.get(reference), { EXECUTED: 'executed', FAILED: 'rejected' }[status], reference)
+    assert.equal(
+      real.book.get(reference),
+      { EXECUTED: 'executed', FAILED: 'rejected', CANCELLED: undefined }[status],
+      reference
+    )
 }
 
 const wish = fc.oneof(
@@ -194,11 +222,25 @@ const answer = fc
   .tuple(fc.nat({ max: 2 }), fc.array(wish, { minLength: 1, maxLength: 4 }))
   .map(([pick, wishes]) => new Answer(pick, wishes))
 const record = fc.nat({ max: 2 }).map((pick) => new Record(pick))
+const cancel = fc.nat({ max: 2 }).map((pick) => new Cancel(pick))
 const leasesRunOut = fc.constant(new LeasesRunOut())
 const timePasses = fc.constant(new TimePasses())
 // Each is drawn as often as it stands here.
 const commands = fc.commands(
-  [submission, claim, claim, answer, answer, record, record, record, leasesRunOut, timePasses, timePasses],
+  [
+    submission,
+    claim,
+    claim,
+    answer,
+    answer,
+    record,
+    record,
+    record,
+    cancel,
+    leasesRunOut,
+    timePasses,
+    timePasses
+  ],
   { maxCommands: 100, size: 'max' }
 )
 

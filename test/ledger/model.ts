@@ -97,7 +97,8 @@ export function record(model: Model, nr: number, states: State[]): boolean {
     account.balance -= transfer.amount
     account.lines += 1
   }
-  if (bulk.stop && held.some(({ state }) => state === 'FAILED')) stop(model, bulk)
+  bulk.stopped ||= bulk.stop && held.some(({ state }) => state === 'FAILED')
+  if (bulk.stopped) stop(model, bulk)
   return held.length > 0
 }
 
