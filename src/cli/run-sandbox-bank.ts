@@ -11,12 +11,18 @@ const main = path.join(import.meta.dirname, '../main.ts')
  * Starts the sandbox bank in a process of its own and starts it again if it dies. It lives no longer than this
  * process: it notices the closed channel even when this one is killed.
  */
-export async function runSandboxBank(log: Log): Promise<OpenedServer> {
+export async function runSandboxBank(
+  log: Log,
+  environment: Record<string, string>
+): Promise<OpenedServer> {
   let stopping = false
   let child: ChildProcess
 
   async function launch(): Promise<string> {
-    child = fork(main, ['sandbox-bank'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    child = fork(main, ['sandbox-bank'], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, ...environment }
+    })
     const url = await firstMessage(child)
     child.once('exit', (code, signal) => {
       if (stopping) return

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
@@ -59,7 +60,7 @@ async function bringUp(settings: Settings, log: Log, options: StartOptions, stop
   const migrations = await migrateOrExplain(database.url)
   if (migrations.length > 0) tell(`Migrated the database: ${migrations.join(', ')}`)
 
-  const bankUrl = settings.BANK_URL ?? (await startSandbox(log, stops))
+  const bankUrl = settings.BANK_URL ?? (await startSandbox(settings, log, stops))
   const made = makeContext(settings, log, { databaseUrl: database.url, bankUrl })
   const context = options.wrap?.(made) ?? made
   stops.push({ what: 'connections', stop: () => closeContext(context), deadline_ms: 2_000 })
@@ -81,8 +82,15 @@ async function bringUp(settings: Settings, log: Log, options: StartOptions, stop
   tell(welcome({ url, bankUrl, settings, manual: options.manual }))
 }
 
-async function startSandbox(log: Log, stops: Stops): Promise<string> {
-  const bank = await runSandboxBank(log)
+/** Starts the sandbox bank, which tells results and returns by itself, signed with a secret of this start. */
+async function startSandbox(settings: Settings, log: Log, stops: Stops): Promise<string> {
+  settings.BANK_CALLBACK_SECRET ??= randomBytes(24).toString('hex')
+  const { HOST, PORT, BANK_CALLBACK_SECRET } = settings
+  const api = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${PORT}`
+  const bank = await runSandboxBank(log, {
+    SANDBOX_BANK_CALLBACK_URL: `${api}/bank/notices`,
+    BANK_CALLBACK_SECRET
+  })
   stops.push({ what: 'sandbox bank', stop: bank.stop })
   return bank.url
 }

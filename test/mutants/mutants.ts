@@ -1,0 +1,157 @@
+/** A deliberate bug: one place of the code, and what stands there instead. */
+export interface Mutant {
+  name: string
+  file: string
+  find: string
+  replace: string
+}
+
+const queries = 'src/execution/queries.ts'
+const interpretation = 'src/execution/interpret-answer.ts'
+const execution = 'src/execution/execute-claim.ts'
+
+/** Bugs that engines of this kind had, each of which the tests have to catch. */
+export const mutants: Mutant[] = [
+  {
+    name: 'no fence: a holder that lost its lease records all the same',
+    file: queries,
+    find: `join unnest(:chunk_nos, :epochs) as h (chunk_no, epoch) using (chunk_no, epoch)
+     where c.organization_id = :organization_id and c.bulk_no = :bulk_no and c.worker is not null
+       and c.seqs <@ :seqs`,
+    replace: `join unnest(:chunk_nos, :epochs) as h (chunk_no, old) using (chunk_no)
+     where c.organization_id = :organization_id and c.bulk_no = :bulk_no and c.due_at is not null
+       and c.seqs <@ :seqs`
+  },
+  {
+    name: 'release on timeout: silence counts as a failure',
+    file: interpretation,
+    find: 'return goesOn(stillOpen, answer.cause)',
+    replace: "return { seq, status: 'FAILED', reason_code: 'MS03', reason: answer.cause, due_in_ms: 0 }"
+  },
+  {
+    name: 'retry under a new reference',
+    file: execution,
+    find: 'reference: transferId(transfer.bulk_reference, transfer.seq),',
+    replace:
+      'reference: `${transferId(transfer.bulk_reference, transfer.seq)}${transfer.attempts > 1 ? "r" : ""}`,'
+  },
+  {
+    name: 'not found means failed',
+    file: interpretation,
+    find: "return goesOn('UNKNOWN', 'the bank does not know it')",
+    replace: "return { seq, status: 'FAILED', reason_code: 'MS03', reason: 'unknown', due_in_ms: 0 }"
+  },
+  {
+    name: 'what a dead worker held counts as never sent',
+    file: interpretation,
+    find: "return transfer.status === 'PROCESSING' && transfer.epoch === 1",
+    replace: "return transfer.status === 'PROCESSING'"
+  },
+  {
+    name: 'an unknown outcome goes back to those that may be cancelled',
+    file: interpretation,
+    find: "return goesOn(fresh ? 'PENDING' : stillOpen, answer.cause, answer.retry_after_ms)",
+    replace: "return goesOn('PENDING', answer.cause, answer.retry_after_ms)"
+  },
+  {
+    name: 'the reserve is not part of the check of funds',
+    file: 'src/transfers/accept-queries.ts',
+    find: 'and balance_minor - reserved_minor >= :total_minor',
+    replace: 'and balance_minor >= :total_minor'
+  },
+  {
+    name: 'acknowledged before it is committed',
+    file: 'src/transfers/submit-bulk.ts',
+    find: "if (isUniqueViolation(error, 'bulk_organization_id_request_id_key')) return null",
+    replace:
+      "if (!isUniqueViolation(error, 'transfer_retry_pkey')) return { bulk_no: 0n, accepted_at: new Date(context.clock.nowMs()) }"
+  },
+  {
+    name: 'cancel takes what a worker is sending',
+    file: queries,
+    find: `and c.due_at is not null
+       and c.status = 'PENDING'`,
+    replace: `and c.due_at is not null
+       and c.status in ('PENDING', 'PROCESSING')`
+  },
+  {
+    name: 'what was put back to a cancelled bulk is sent',
+    file: execution,
+    find: 'if (transfer.stopped) return cancelled(transfer.seq, reasonToStop.earlier)',
+    replace: 'if (transfer.stopped && transfer.seq < 0) return cancelled(transfer.seq, reasonToStop.earlier)'
+  },
+  {
+    name: 'on_failure stop does not stop',
+    file: queries,
+    find: "or (b.on_failure = 'stop' and t.failed_count > 0)",
+    replace: ''
+  },
+  {
+    name: 'a dead worker is never replaced',
+    file: queries,
+    find: 'select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c\n       where',
+    replace:
+      'select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c\n       where c.worker is null and'
+  },
+  {
+    name: 'the reserve of a failed transfer is not released',
+    file: queries,
+    find: 'reserved_minor = a.reserved_minor - t.ended_minor,',
+    replace: 'reserved_minor = a.reserved_minor - t.executed_minor,'
+  },
+  {
+    name: 'a bulk counts its failures without their amount',
+    file: queries,
+    find: 'failed_minor = b.failed_minor + t.failed_minor,',
+    replace: 'failed_minor = b.failed_minor + 0 * t.failed_minor,'
+  },
+  {
+    name: 'other content under a taken request_id is answered as a replay',
+    file: 'src/transfers/submit-bulk.ts',
+    find: 'content_hash !== null && taken.content_hash.equals(content_hash)',
+    replace: 'content_hash !== null'
+  },
+  {
+    name: 'what a bank that took a payment says of it later is not asked for',
+    file: interpretation,
+    find: "return goesOn('SENT', 'the bank has taken it; its result is to come')",
+    replace: "return { ...goesOn('SENT', 'taken'), due_in_ms: 86_400_000 }"
+  },
+  {
+    name: 'a notice of the bank is believed without its signature',
+    file: 'src/banking/bank-notice.ts',
+    find: "return timingSafeEqual(right, Buffer.from(match[2], 'hex'))",
+    replace: 'return right.length > 0'
+  },
+  {
+    name: 'the same notice twice is two notices',
+    file: 'src/execution/notice-queries.ts',
+    find: `order by organization_id, bulk_no, seq, notice_id
+     on conflict do nothing`,
+    replace: 'order by organization_id, bulk_no, seq, notice_id'
+  },
+  {
+    name: 'a notice that contradicts the recorded end is dropped without an incident',
+    file: 'src/execution/notices.ts',
+    find: 'else await openContradiction(context, notice)',
+    replace: 'else if (notice.seq < 0) await openContradiction(context, notice)'
+  },
+  {
+    name: 'retry-failed takes what was retried before',
+    file: 'src/transfers/retry-failed.ts',
+    find: "o.status = 'FAILED'\n       and not exists",
+    replace: "o.status = 'FAILED'\n       and true or exists"
+  },
+  {
+    name: 'the breaker never opens',
+    file: 'src/execution/bank-gate.ts',
+    find: 'const failuresToClose = 20',
+    replace: 'const failuresToClose = Infinity'
+  },
+  {
+    name: 'a second booking on the statement goes unnoticed',
+    file: 'src/reconciliation/reconcile.ts',
+    find: 'else if (line.earlier_entry_no !== null)',
+    replace: 'else if (line.earlier_entry_no === -1n)'
+  }
+]

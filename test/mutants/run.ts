@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { mutants, type Mutant } from './mutants.ts'
+
+/**
+ * Proves the tests: puts one deliberate bug after the other into a copy of the code and expects the suites to fail. The
+ * suites run in the order in which they find most for their time; the first that fails has caught the mutant.
+ * Arguments choose mutants by a part of their name.
+ */
+const root = path.join(import.meta.dirname, '../..')
+const parts = [
+  'src',
+  'test',
+  'bench',
+  'scripts',
+  'migrations',
+  'docs',
+  'package.json',
+  'tsconfig.json',
+  'openapi.json'
+]
+const suites = [
+  [
+    'test/execution/*.test.ts',
+    'test/http/*.test.ts',
+    'test/reconciliation/*.test.ts',
+    'test/transfers/*.test.ts'
+  ],
+  ['test/simulation/simulation.test.ts', 'test/ledger/*.test.ts']
+]
+const mostAtOnce = 2
+const longestMs = 240_000
+
+const wanted = process.argv.slice(2)
+const chosen = mutants.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)))
+const survivors: string[] = []
+const queue = [null, ...chosen].values()
+
+await Promise.all(Array.from({ length: mostAtOnce }, work))
+if (survivors.length > 0) tell(`\nNot caught: ${survivors.join('; ')}`)
+else tell(`\nAll ${chosen.length} mutants were caught, and the code without one passes.`)
+process.exit(survivors.length === 0 ? 0 : 1)
+
+function tell(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+async function work(): Promise<void> {
+  for (const mutant of queue) {
+    const startedAt = performance.now()
+    const caught = await isCaught(mutant)
+    const seconds = Math.round((performance.now() - startedAt) / 1000)
+    const name = mutant?.name ?? 'the code as it is'
+    tell(`${caught ? 'fails ' : 'passes'}  ${seconds.toString().padStart(4)} s  ${name}`)
+    if (caught !== (mutant !== null)) survivors.push(name)
+  }
+}
+
+async function isCaught(mutant: Mutant | null): Promise<boolean> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'bulkhead-mutant-'))
+  try {
+    for (const part of parts) cpSync(path.join(root, part), path.join(folder, part), { recursive: true })
+    symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'), 'dir')
+    if (mutant !== null) mutate(folder, mutant)
+    for (const files of suites) if ((await runTests(folder, files)) !== 0) return true
+    return false
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** A mutant whose place is gone has to be mended, or it would pass for caught or prove nothing. */
+function mutate(folder: string, { name, file, find, replace }: Mutant): void {
+  const target = path.join(folder, file)
+  const text = readFileSync(target, 'utf8')
+  if (text.split(find).length !== 2) throw new Error(`mutant "${name}": its text is not once in ${file}`)
+  writeFileSync(
+    target,
+    text.replace(find, () => replace)
+  )
+}
+
+function runTests(folder: string, files: string[]): Promise<number> {
+  const child = spawn(process.execPath, ['test/run.ts', ...files], {
+    cwd: folder,
+    stdio: process.env['VERBOSE'] === undefined ? 'ignore' : 'inherit',
+    env: { ...process.env, SIMULATION_SEEDS: '100', TEST_FAIL_FAST: 'true' }
+  })
+  const kill = setTimeout(() => child.kill('SIGTERM'), longestMs)
+  return new Promise((resolve) =>
+    child.once('exit', (code) => {
+      clearTimeout(kill)
+      resolve(code ?? 1)
+    })
+  )
+}
