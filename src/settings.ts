@@ -42,10 +42,20 @@ export const settingsSchema = z.object({
   BANK_TIMEOUT_MS: count(100, 600_000)
     .default(10_000)
     .describe("Milliseconds until a bank's silence is an unknown outcome."),
+  BANK_CALLBACK_SECRET: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Secret with which the bank signs its callbacks; without it callbacks are refused.'),
   SANDBOX_BANK_PORT: port.default(8001).describe('Port of the sandbox bank.'),
   SANDBOX_BANK_LATENCY_MS: count(0, 60_000)
     .default(0)
     .describe('Milliseconds that the sandbox bank takes to answer.'),
+  SANDBOX_BANK_CALLBACK_URL: url(/^https?:/)
+    .optional()
+    .describe(
+      'Where the sandbox bank tells late results and returns, signed with BANK_CALLBACK_SECRET. Unset: nowhere.'
+    ),
   CHUNK_SIZE: count(1, 1000)
     .default(100)
     .describe('Transfers that are claimed, leased and recorded together.'),
@@ -90,7 +100,9 @@ function checkTogether({
   HOST = '127.0.0.1',
   ROLE = 'all',
   DATABASE_URL,
-  BANK_URL
+  BANK_URL,
+  BANK_CALLBACK_SECRET,
+  SANDBOX_BANK_CALLBACK_URL
 }: Record<string, string | undefined>) {
   const errors: string[] = []
   if (ROLE !== 'all' && (DATABASE_URL === undefined || BANK_URL === undefined))
@@ -101,6 +113,8 @@ function checkTogether({
     errors.push(
       `HOST: ${HOST} can be reached from other machines, and demo mode answers without credentials. Use 127.0.0.1.`
     )
+  if (SANDBOX_BANK_CALLBACK_URL !== undefined && BANK_CALLBACK_SECRET === undefined)
+    errors.push('SANDBOX_BANK_CALLBACK_URL: callbacks have to be signed; set BANK_CALLBACK_SECRET.')
   return errors
 }
 

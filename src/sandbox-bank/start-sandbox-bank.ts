@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { notAllowed, problem, type Answer } from './answer.ts'
 import { answerRequest } from './answer-request.ts'
+import { Callbacks, type CallbackOptions } from './callbacks.ts'
 import { close, goDown, listen } from './listen.ts'
 import { openPaymentBank, type PaymentBank } from './payment-bank.ts'
 import { sendAnswer, sendBadly } from './send-answer.ts'
@@ -16,6 +17,8 @@ export interface SandboxBankOptions {
   readonly latencyMs?: number
   /** How long a taken port is asked for again: a dying predecessor may still hold it. */
   readonly portWaitMs?: number
+  /** Whom to tell late results and returns; nobody without it. */
+  readonly callback?: CallbackOptions
 }
 
 export interface SandboxBank {
@@ -58,13 +61,14 @@ export async function startSandboxBank(options: SandboxBankOptions): Promise<San
   server.on('request', (request, response) => void serve(desk, request, response))
   server.on('clientError', answerBrokenHttp)
   await listen(server, { port, host }, portWaitMs, desk.stopping.signal)
+  const callbacks = options.callback === undefined ? undefined : new Callbacks(options.callback)
   try {
-    const bank = await openPaymentBank(logFile)
+    const bank = await openPaymentBank(logFile, callbacks && ((notice) => callbacks.tell(notice)))
     desk.bank = bank
     const taken = (server.address() as AddressInfo).port
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${taken}`
     let stopped: Promise<void> | undefined
-    return { url, port: taken, stop: () => (stopped ??= stop(desk, bank)) }
+    return { url, port: taken, stop: () => (stopped ??= stop(desk, bank, callbacks)) }
   } catch (cause) {
     await close(server)
     throw cause
@@ -158,9 +162,10 @@ function answerBrokenHttp(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(`${head}\r\ncontent-length: ${text.length}\r\n\r\n${text}`)
 }
 
-async function stop(desk: Desk, bank: PaymentBank): Promise<void> {
+async function stop(desk: Desk, bank: PaymentBank, callbacks: Callbacks | undefined): Promise<void> {
   desk.stopping.abort()
   for (const response of desk.hanging) response.destroy()
+  await callbacks?.stop()
   await desk.outage
   if (desk.active > 0) {
     // A client that stopped in the middle of its body is not waited for.
