@@ -2,6 +2,7 @@ import { makeContext } from '../src/cli/make-context.ts'
 import { reasonCodes } from '../src/domain/reason-code.ts'
 import { reasons } from '../src/domain/problem.ts'
 import { describeApi } from '../src/http/describe-api.ts'
+import { scenarios } from '../src/sandbox-bank/scenarios.ts'
 import { readSettings, settingsSchema } from '../src/settings.ts'
 import { createLog } from '../src/telemetry/log.ts'
 
@@ -10,7 +11,8 @@ export async function generateFiles(): Promise<Record<string, string>> {
   return {
     'openapi.json': await openApi(),
     'docs/configuration.md': configuration(),
-    'docs/problems.md': problems()
+    'docs/problems.md': problems(),
+    'docs/scenarios.md': scenarioTable()
   }
 }
 
@@ -67,5 +69,23 @@ A transfer that a bank rejected is \`FAILED\` and says why in \`failure.code\` (
 | code | meaning | can a retry help |
 |---|---|---|
 ${codeRows.join('\n')}
+`
+}
+
+function scenarioTable(): string {
+  const rows = scenarios.map(
+    ({ scenario, counterparty_iban, expected_status, expected_reason, description }) =>
+      `| ${scenario} | \`${counterparty_iban}\` | ${description} | \`${expected_status}\`${expected_reason === undefined ? '' : ` \`${expected_reason}\``} |`
+  )
+  return `${notice}# Scenarios of the sandbox bank
+
+The \`counterparty_iban\` of a payment chooses what [the sandbox bank](sandbox-bank.md) does with it; every other IBAN is
+executed at once. The last column is the status in which a correct payment engine ends the transfer. The account
+number's thousands tell the kind: 1 to 6 are rejections (AC, AM, AG, RC, RR, MS); 7: the first submission does
+nothing; 8: executed at once, and badly answered; 9: told later, otherwise, or never.
+
+| scenario | counterparty_iban | what happens | ends |
+|---|---|---|---|
+${rows.join('\n')}
 `
 }

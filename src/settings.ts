@@ -51,6 +51,11 @@ export const settingsSchema = z.object({
   SANDBOX_BANK_LATENCY_MS: count(0, 60_000)
     .default(0)
     .describe('Milliseconds that the sandbox bank takes to answer.'),
+  SANDBOX_BANK_CALLBACK_URL: url(/^https?:/)
+    .optional()
+    .describe(
+      'Where the sandbox bank tells late results and returns, signed with BANK_CALLBACK_SECRET. Unset: nowhere.'
+    ),
   CHUNK_SIZE: count(1, 1000)
     .default(100)
     .describe('Transfers that are claimed, leased and recorded together.'),
@@ -104,7 +109,9 @@ function checkTogether({
   HOST = '127.0.0.1',
   ROLE = 'all',
   DATABASE_URL,
-  BANK_URL
+  BANK_URL,
+  BANK_CALLBACK_SECRET,
+  SANDBOX_BANK_CALLBACK_URL
 }: Record<string, string | undefined>) {
   const errors: string[] = []
   if (ROLE !== 'all' && (DATABASE_URL === undefined || BANK_URL === undefined))
@@ -115,6 +122,8 @@ function checkTogether({
     errors.push(
       `HOST: ${HOST} can be reached from other machines, and demo mode answers without credentials. Use 127.0.0.1.`
     )
+  if (SANDBOX_BANK_CALLBACK_URL !== undefined && BANK_CALLBACK_SECRET === undefined)
+    errors.push('SANDBOX_BANK_CALLBACK_URL: callbacks have to be signed; set BANK_CALLBACK_SECRET.')
   return errors
 }
 

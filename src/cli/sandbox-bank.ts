@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { startSandboxBank } from '../sandbox-bank/start-sandbox-bank.ts'
+import { startSandboxBank, type SandboxBankOptions } from '../sandbox-bank/start-sandbox-bank.ts'
 import type { Settings } from '../settings.ts'
 import { loadSettings } from './load-settings.ts'
 
@@ -12,7 +12,8 @@ export async function sandboxBank(): Promise<void> {
     const bank = await startSandboxBank({
       port: settings.SANDBOX_BANK_PORT,
       logFile: bankLogFile(settings),
-      latencyMs: settings.SANDBOX_BANK_LATENCY_MS
+      latencyMs: settings.SANDBOX_BANK_LATENCY_MS,
+      ...callback(settings)
     })
     const stop = () => void bank.stop().then(() => process.exit(0))
     process.once('SIGTERM', stop)
@@ -27,6 +28,12 @@ export async function sandboxBank(): Promise<void> {
     if (!process.connected) throw error
     process.send?.({ type: 'failed', message } satisfies BankMessage, () => process.exit(1))
   }
+}
+
+// readSettings refuses a URL without a secret.
+function callback(settings: Settings): Pick<SandboxBankOptions, 'callback'> {
+  const { SANDBOX_BANK_CALLBACK_URL: url, BANK_CALLBACK_SECRET: secret } = settings
+  return url === undefined || secret === undefined ? {} : { callback: { url, secret } }
 }
 
 /** Where the sandbox bank keeps its log. */

@@ -1,17 +1,15 @@
-import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import type { PaymentBank, Submission, Unsettled } from './payment-bank.ts'
-import { presentPayment, readOrder } from './payment-record.ts'
+import { answerUnsettled, notAllowed, problem, type Answer } from './answer.ts'
+import type { Listing, PaymentBank } from './payment-bank.ts'
+import { isObject } from './payment-order.ts'
+import { presentEntry, presentPayment } from './present-payment.ts'
+import { readBody } from './read-body.ts'
+import { scenarios } from './scenarios.ts'
+import { submitPayment } from './submit-payment.ts'
 
-export interface Answer {
-  readonly status: number
-  readonly body: object
-  readonly allow?: string
-}
-
-const LARGEST_BODY_BYTES = 64 * 1024
 const LARGEST_LIMIT = 1000
 const DEFAULT_LIMIT = 100
+const LONGEST_ADVANCE_S = 31 * 24 * 60 * 60
 const PAYMENTS = '/payments'
 
 /** Answers every route but health; whatever a client sends, its fault is a 4xx with a reason. */
@@ -25,58 +23,15 @@ export async function answerRequest(bank: PaymentBank, request: IncomingMessage)
   if (path.startsWith(`${PAYMENTS}/`)) {
     return method === 'GET' ? findPayment(bank, path.slice(PAYMENTS.length + 1)) : notAllowed('GET')
   }
-  return problem(404, 'not-found', `There is no route ${path}.`)
-}
-
-async function submitPayment(bank: PaymentBank, request: IncomingMessage): Promise<Answer> {
-  const bytes = await readBody(request)
-  if (bytes === undefined) {
-    return problem(413, 'payload-too-large', `A body may have at most ${LARGEST_BODY_BYTES} bytes.`)
-  }
-  const json = isUtf8(bytes) ? parseJson(bytes.toString()) : undefined
-  if (json === undefined) return problem(400, 'malformed-json', 'The body is not JSON in UTF-8.')
-  const reading = readOrder(json)
-  if (reading.outcome === 'refused') return { status: 422, body: reading.problem }
-  return answerSubmission(await bank.submit(reading.order))
-}
-
-// An oversized body is read to its end and thrown away: closing early would reset the answer away with it.
-function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size <= LARGEST_BODY_BYTES) chunks.push(chunk)
-      else chunks.length = 0
-    })
-    request.on('end', () => resolve(size <= LARGEST_BODY_BYTES ? Buffer.concat(chunks) : undefined))
-    request.on('error', reject)
-  })
-}
-
-// JSON has no undefined, so undefined can stand for "not JSON".
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function answerSubmission(submission: Submission): Answer {
-  switch (submission.outcome) {
-    case 'recorded': {
-      const { record } = submission
-      return { status: record.result.status === 'EXECUTED' ? 201 : 200, body: presentPayment(record) }
-    }
-    case 'already-recorded':
-      return { status: 200, body: presentPayment(submission.record) }
-    case 'reference-reused':
-      return problem(409, 'reference-reused', 'This reference belongs to a payment with other content.')
-    case 'unknown':
-    case 'unavailable':
-      return answerUnsettled(submission)
+  switch (path) {
+    case '/statement':
+      return method === 'GET' ? listEntries(bank, new URLSearchParams(query)) : notAllowed('GET')
+    case '/scenarios':
+      return method === 'GET' ? listScenarios() : notAllowed('GET')
+    case '/clock/advance':
+      return method === 'POST' ? advanceClock(bank, request) : notAllowed('POST')
+    default:
+      return problem(404, 'not-found', `There is no route ${path}.`)
   }
 }
 
@@ -104,25 +59,51 @@ function decode(text: string): string | undefined {
 }
 
 async function listPayments(bank: PaymentBank, query: URLSearchParams): Promise<Answer> {
+  const listing = await readPage(query, (from, limit) => bank.list(from, limit))
+  if (listing.outcome === 'refused') return listing.answer
+  const { count, totalAmount, records, next, hasMore } = listing
+  const body = {
+    count,
+    total_amount: totalAmount,
+    payments: records.map(presentPayment),
+    has_more: hasMore,
+    next_cursor: hasMore ? writeCursor(next) : null
+  }
+  return { status: 200, body }
+}
+
+async function listEntries(bank: PaymentBank, query: URLSearchParams): Promise<Answer> {
+  const listing = await readPage(query, (from, limit) => bank.statement(from, limit))
+  if (listing.outcome === 'refused') return listing.answer
+  const { records, next, hasMore } = listing
+  const firstEntryNo = next - records.length + 1
+  const body = {
+    entries: records.map((record, index) => presentEntry(record, firstEntryNo + index)),
+    has_more: hasMore,
+    next_cursor: writeCursor(next)
+  }
+  return { status: 200, body }
+}
+
+type Page = (Listing & { outcome: 'listed' }) | { outcome: 'refused'; answer: Answer }
+
+async function readPage(
+  query: URLSearchParams,
+  list: (from: number, limit: number) => Promise<Listing>
+): Promise<Page> {
   const limit = readWhole(query.get('limit') ?? String(DEFAULT_LIMIT))
   if (limit === undefined || limit < 1 || limit > LARGEST_LIMIT) {
-    return problem(400, 'invalid-limit', `limit must be a whole number from 1 to ${LARGEST_LIMIT}.`)
+    const details = `limit must be a whole number from 1 to ${LARGEST_LIMIT}.`
+    return { outcome: 'refused', answer: problem(400, 'invalid-limit', details) }
   }
   const cursor = query.get('cursor')
   const from = cursor === null ? 0 : readCursor(cursor)
-  const listing = from === undefined ? undefined : await bank.list(from, limit)
+  const listing = from === undefined ? undefined : await list(from, limit)
   if (listing === undefined || listing.outcome === 'beyond-the-end') {
-    return problem(400, 'invalid-cursor', 'cursor must be a next_cursor of this bank.')
+    const details = 'cursor must be a next_cursor of this bank.'
+    return { outcome: 'refused', answer: problem(400, 'invalid-cursor', details) }
   }
-  if (listing.outcome !== 'listed') return answerUnsettled(listing)
-  const body = {
-    count: listing.count,
-    total_amount: listing.totalAmount,
-    payments: listing.records.map(presentPayment),
-    has_more: listing.next !== undefined,
-    next_cursor: listing.next === undefined ? null : writeCursor(listing.next)
-  }
-  return { status: 200, body }
+  return listing.outcome === 'listed' ? listing : { outcome: 'refused', answer: answerUnsettled(listing) }
 }
 
 // The place in the log, which never changes: nothing is inserted before it, nothing ahead of it goes away.
@@ -139,18 +120,25 @@ function readWhole(text: string): number | undefined {
   return /^[0-9]{1,12}$/.test(text) ? Number(text) : undefined
 }
 
-function answerUnsettled({ outcome, why }: Unsettled): Answer {
-  return outcome === 'unknown'
-    ? problem(500, 'outcome-unknown', `Only a restart of the bank can tell: ${why}.`)
-    : problem(503, 'unavailable', `Nothing was executed: ${why}.`)
+function listScenarios(): Answer {
+  const body = scenarios.map(
+    ({ scenario, counterparty_iban, expected_status, expected_reason, description }) => ({
+      ...{ scenario, counterparty_iban, expected_status, expected_reason, description }
+    })
+  )
+  return { status: 200, body }
 }
 
-/** A refusal of a method, naming those that the route takes. */
-export function notAllowed(allow: string): Answer {
-  return { ...problem(405, 'method-not-allowed', `This route allows ${allow}.`), allow }
-}
-
-/** A refusal: what is wrong as a code, and in words. */
-export function problem(status: number, reason: string, details: string): Answer {
-  return { status, body: { reason, details } }
+async function advanceClock(bank: PaymentBank, request: IncomingMessage): Promise<Answer> {
+  const body = await readBody(request)
+  if (body.outcome === 'refused') return body.answer
+  const seconds = isObject(body.json) ? body.json.seconds : undefined
+  if (
+    typeof seconds !== 'number' ||
+    !(Number.isInteger(seconds) && seconds >= 1 && seconds <= LONGEST_ADVANCE_S)
+  ) {
+    return problem(422, 'invalid-seconds', `seconds must be a whole number from 1 to ${LONGEST_ADVANCE_S}.`)
+  }
+  await bank.clock.advance(seconds * 1000)
+  return { status: 200, body: { now: bank.clock.now() } }
 }

@@ -1,18 +1,7 @@
-import { formatAmount, maxAmountMinor, parseAmount } from '../domain/money.ts'
+import { isObject, readOrder, type PaymentOrder } from './payment-order.ts'
 
-/** What a client asks for, in the words of the wire and with its amount in canonical form ("10.00"). */
-export interface PaymentOrder {
-  readonly reference: string
-  readonly amount: string
-  readonly currency: string
-  readonly debtor_iban: string
-  readonly counterparty_name: string
-  readonly counterparty_bic: string
-  readonly counterparty_iban: string
-  readonly description: string
-}
-
-export interface RejectionReason {
+/** An ISO 20022 code and what it means, of a rejection or of a return. */
+export interface Reason {
   readonly code: string
   readonly message: string
 }
@@ -21,125 +10,128 @@ export type PaymentResult =
   | { readonly status: 'EXECUTED'; readonly executed_at: string }
   | {
       readonly status: 'REJECTED'
-      readonly reason: RejectionReason
+      readonly reason: Reason
       readonly executed_at: null
       readonly rejected_at: string
     }
 
-/** One line of the log. `kind` leaves room for lines that are not a first result: acceptances, returns. */
-export interface PaymentRecord {
+/** What an inquiry says of a payment that waits for its result. */
+export type WaitingAnswer = 'pending' | 'not-found' | 'unknown'
+
+export interface Acceptance {
+  readonly accepted_at: string
+  readonly inquiry: WaitingAnswer
+  /** The result to come: a rejection if there is a reason, else an execution. Without a plan none ever comes. */
+  readonly planned?: { readonly due_at: string; readonly reason?: Reason }
+}
+
+export interface PaymentReturn {
+  readonly amount: string
+  readonly reason: Reason
+  readonly returned_at: string
+}
+
+export interface AcceptanceRecord {
+  readonly kind: 'acceptance'
+  readonly order: PaymentOrder
+  readonly acceptance: Acceptance
+}
+
+export interface ResultRecord {
   readonly kind: 'result'
   readonly order: PaymentOrder
   readonly result: PaymentResult
 }
 
-export interface Problem {
-  readonly reason: string
-  readonly details: string
+/** Repeats the result that it follows, so that the last line of a payment tells all that there is to tell. */
+export interface ReturnRecord {
+  readonly kind: 'return'
+  readonly order: PaymentOrder
+  readonly result: PaymentResult
+  readonly return: PaymentReturn
 }
 
-export type OrderReading =
-  | { readonly outcome: 'read'; readonly order: PaymentOrder }
-  | { readonly outcome: 'refused'; readonly problem: Problem }
-
-const IBAN_PATTERN = /^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$/
-const TEXT_PATTERN = /^[^]{1,140}$/u
-
-/** The one currency, because `total_amount` over the whole log would otherwise add up apples and pears. */
-export const BANK_CURRENCY = 'EUR'
-
-const FIELD_RULES = {
-  reference: { pattern: /^[\x21-\x7e]{1,64}$/, rule: '1 to 64 printable ASCII characters without spaces' },
-  amount: { pattern: /^[^]+$/, rule: 'a decimal string' },
-  currency: { pattern: /^[A-Z]{3}$/, rule: 'three capital letters' },
-  // Shape only: the demo organization's own IBAN is masked and has no checksum.
-  debtor_iban: { pattern: IBAN_PATTERN, rule: 'an IBAN in electronic form' },
-  counterparty_name: { pattern: TEXT_PATTERN, rule: '1 to 140 characters' },
-  counterparty_bic: {
-    pattern: /^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?$/,
-    rule: 'a BIC of 8 or 11 characters'
-  },
-  counterparty_iban: { pattern: IBAN_PATTERN, rule: 'an IBAN in electronic form' },
-  description: { pattern: TEXT_PATTERN, rule: '1 to 140 characters' }
-} as const satisfies Record<keyof PaymentOrder, { pattern: RegExp; rule: string }>
-
-const FIELDS = Object.keys(FIELD_RULES) as (keyof PaymentOrder)[]
-
-/** Reads an order from parsed JSON, a request's or the log's; names the first field that is wrong. */
-export function readOrder(value: unknown): OrderReading {
-  if (!isObject(value)) return refused('invalid-payment', 'The body must be a JSON object.')
-  for (const field of FIELDS) {
-    const text = value[field]
-    const { pattern, rule } = FIELD_RULES[field]
-    if (typeof text !== 'string' || !pattern.test(text)) {
-      return refused('invalid-payment', `${field} must be a string: ${rule}.`)
-    }
-  }
-  const unknownField = Object.keys(value).find((key) => !Object.hasOwn(FIELD_RULES, key))
-  if (unknownField !== undefined) {
-    return refused('invalid-payment', `${JSON.stringify(unknownField)} is not a field.`)
-  }
-  return withCanonicalAmount(value as unknown as PaymentOrder)
-}
-
-function withCanonicalAmount(order: PaymentOrder): OrderReading {
-  if (order.currency !== BANK_CURRENCY) {
-    return refused('currency-not-supported', `This bank executes payments in ${BANK_CURRENCY} only.`)
-  }
-  const parsed = parseAmount(order.amount, BANK_CURRENCY)
-  if (parsed.outcome !== 'ok' || parsed.amount_minor > maxAmountMinor) {
-    const largest = formatAmount(maxAmountMinor, BANK_CURRENCY)
-    return refused(
-      'invalid-amount',
-      `amount must be a decimal string of at most two decimals, from 0.01 to ${largest}.`
-    )
-  }
-  return { outcome: 'read', order: { ...order, amount: formatAmount(parsed.amount_minor, BANK_CURRENCY) } }
-}
+/** One line of the log. */
+export type PaymentRecord = AcceptanceRecord | ResultRecord | ReturnRecord
 
 /** Reads one line of the log; throws when it is not a record that this bank writes. */
 export function readRecord(line: string): PaymentRecord {
   const value: unknown = JSON.parse(line)
-  if (!isObject(value) || value.kind !== 'result') throw new Error('not a result record')
+  if (!isObject(value)) throw new Error('not a record')
   const reading = readOrder(value.order)
   if (reading.outcome === 'refused') throw new Error(reading.problem.details)
-  return { kind: 'result', order: reading.order, result: readResult(value.result) }
+  const { order } = reading
+  switch (value.kind) {
+    case 'acceptance':
+      return { kind: 'acceptance', order, acceptance: readAcceptance(value.acceptance) }
+    case 'result':
+      return { kind: 'result', order, result: readResult(value.result) }
+    case 'return':
+      return { kind: 'return', order, result: readResult(value.result), return: readReturn(value.return) }
+    default:
+      throw new Error('not a record of an acceptance, a result or a return')
+  }
+}
+
+function readAcceptance(value: unknown): Acceptance {
+  if (!isObject(value)) throw new Error('not an acceptance')
+  const { inquiry, planned } = value
+  if (inquiry !== 'pending' && inquiry !== 'not-found' && inquiry !== 'unknown') {
+    throw new Error('an acceptance with another answer to inquiries')
+  }
+  const accepted_at = readTime(value.accepted_at)
+  if (planned === undefined) return { accepted_at, inquiry }
+  if (!isObject(planned)) throw new Error('an acceptance with something else for a plan')
+  const due_at = readTime(planned.due_at)
+  const plan = planned.reason === undefined ? { due_at } : { due_at, reason: readReason(planned.reason) }
+  return { accepted_at, inquiry, planned: plan }
 }
 
 function readResult(value: unknown): PaymentResult {
-  if (isObject(value) && value.status === 'EXECUTED' && typeof value.executed_at === 'string') {
-    return { status: 'EXECUTED', executed_at: value.executed_at }
+  if (isObject(value) && value.status === 'EXECUTED') {
+    return { status: 'EXECUTED', executed_at: readTime(value.executed_at) }
   }
-  if (isObject(value) && value.status === 'REJECTED' && typeof value.rejected_at === 'string') {
-    const { reason } = value
-    if (isObject(reason) && typeof reason.code === 'string' && typeof reason.message === 'string') {
-      const { code, message } = reason
-      return {
-        status: 'REJECTED',
-        reason: { code, message },
-        executed_at: null,
-        rejected_at: value.rejected_at
-      }
+  if (isObject(value) && value.status === 'REJECTED') {
+    return {
+      status: 'REJECTED',
+      reason: readReason(value.reason),
+      executed_at: null,
+      rejected_at: readTime(value.rejected_at)
     }
   }
   throw new Error('neither EXECUTED nor REJECTED')
 }
 
-/** Tells whether two orders ask for the same thing, their amounts being canonical. */
-export function sameOrder(one: PaymentOrder, other: PaymentOrder): boolean {
-  return FIELDS.every((field) => one[field] === other[field])
+function readReturn(value: unknown): PaymentReturn {
+  if (!isObject(value) || typeof value.amount !== 'string') throw new Error('not a return')
+  return { amount: value.amount, reason: readReason(value.reason), returned_at: readTime(value.returned_at) }
 }
 
-/** The payment as every route shows it: the same body in the first answer, a replay, an inquiry and a list. */
-export function presentPayment({ order, result }: PaymentRecord): object {
-  const { reference, amount, currency, counterparty_iban } = order
-  return { reference, ...result, amount, currency, counterparty_iban }
+function readReason(value: unknown): Reason {
+  if (!isObject(value) || typeof value.code !== 'string' || typeof value.message !== 'string') {
+    throw new Error('not a reason')
+  }
+  return { code: value.code, message: value.message }
 }
 
-function refused(reason: string, details: string): OrderReading {
-  return { outcome: 'refused', problem: { reason, details } }
+function readTime(value: unknown): string {
+  if (typeof value !== 'string' || Number.isNaN(Date.parse(value))) throw new Error('not a time')
+  return value
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** The time on the bank's clock at which a line was written. */
+export function timeOf(record: PaymentRecord): string {
+  switch (record.kind) {
+    case 'acceptance':
+      return record.acceptance.accepted_at
+    case 'result':
+      return resultTime(record.result)
+    case 'return':
+      return record.return.returned_at
+  }
+}
+
+/** When a payment was executed or rejected. */
+export function resultTime(result: PaymentResult): string {
+  return result.status === 'EXECUTED' ? result.executed_at : result.rejected_at
 }

@@ -2,8 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { answerRequest, notAllowed, problem, type Answer } from './answer-request.ts'
+import { notAllowed, problem, type Answer } from './answer.ts'
+import { answerRequest } from './answer-request.ts'
+import { Callbacks, type CallbackOptions } from './callbacks.ts'
+import { close, goDown, listen } from './listen.ts'
 import { openPaymentBank, type PaymentBank } from './payment-bank.ts'
+import { sendAnswer, sendBadly } from './send-answer.ts'
 
 export interface SandboxBankOptions {
   /** 0 takes any free port. */
@@ -13,6 +17,8 @@ export interface SandboxBankOptions {
   readonly latencyMs?: number
   /** How long a taken port is asked for again: a dying predecessor may still hold it. */
   readonly portWaitMs?: number
+  /** Whom to tell late results and returns; nobody without it. */
+  readonly callback?: CallbackOptions
 }
 
 export interface SandboxBank {
@@ -22,18 +28,21 @@ export interface SandboxBank {
 }
 
 interface Desk {
+  readonly server: Server
   readonly logFile: string
   readonly latencyMs: number
+  readonly stopping: AbortController
   bank: PaymentBank | undefined
-  stopping: boolean
   active: number
   onIdle: (() => void) | undefined
+  /** Answers that are badly sent and may never end by themselves. */
+  readonly hanging: Set<ServerResponse>
+  outage: Promise<void> | undefined
 }
 
 const DEFAULT_HOST = '127.0.0.1'
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/
 const DEFAULT_PORT_WAIT_MS = 3000
-const PORT_RETRY_MS = 50
 // Longer than any client keeps an idle socket, so that a request never meets a socket closing on it.
 const KEEP_ALIVE_MS = 65_000
 const REQUEST_MS = 30_000
@@ -41,67 +50,53 @@ const STOP_MS = 5000
 
 /**
  * Starts the bank: resolves once its log is read and it answers. The port is taken before the log is read
- * and given back after it is closed, so that of two banks on one port only one ever has the log open.
+ * and given back after it is closed, so that of two banks on one port only one ever has the log open (but for
+ * the outage that a scenario asks for).
  */
 export async function startSandboxBank(options: SandboxBankOptions): Promise<SandboxBank> {
   const { port, host = DEFAULT_HOST, logFile, latencyMs = 0, portWaitMs = DEFAULT_PORT_WAIT_MS } = options
   if (!LOOPBACK.test(host)) throw new Error(`the sandbox bank listens on loopback only, not on ${host}`)
-  const desk: Desk = { logFile, latencyMs, bank: undefined, stopping: false, active: 0, onIdle: undefined }
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_MS })
+  const desk = openDesk(server, logFile, latencyMs)
   server.on('request', (request, response) => void serve(desk, request, response))
   server.on('clientError', answerBrokenHttp)
-  await listen(server, { port, host, portWaitMs })
+  await listen(server, { port, host }, portWaitMs, desk.stopping.signal)
+  const callbacks = options.callback === undefined ? undefined : new Callbacks(options.callback)
   try {
-    const bank = await openPaymentBank(logFile)
+    const bank = await openPaymentBank(logFile, callbacks && ((notice) => callbacks.tell(notice)))
     desk.bank = bank
     const taken = (server.address() as AddressInfo).port
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${taken}`
     let stopped: Promise<void> | undefined
-    return { url, port: taken, stop: () => (stopped ??= stop(desk, bank, server)) }
+    return { url, port: taken, stop: () => (stopped ??= stop(desk, bank, callbacks)) }
   } catch (cause) {
     await close(server)
     throw cause
   }
 }
 
-async function listen(
-  server: Server,
-  { port, host, portWaitMs }: { port: number; host: string; portWaitMs: number }
-): Promise<void> {
-  const deadline = performance.now() + portWaitMs
-  for (;;) {
-    const failure = await tryListen(server, port, host)
-    if (failure === undefined) return
-    if (failure.code !== 'EADDRINUSE') throw failure
-    if (performance.now() >= deadline) {
-      throw new Error(`port ${port} on ${host} is still in use after ${portWaitMs} ms`, { cause: failure })
-    }
-    await delay(PORT_RETRY_MS)
+function openDesk(server: Server, logFile: string, latencyMs: number): Desk {
+  return {
+    ...{ server, logFile, latencyMs },
+    stopping: new AbortController(),
+    bank: undefined,
+    active: 0,
+    onIdle: undefined,
+    hanging: new Set(),
+    outage: undefined
   }
-}
-
-function tryListen(server: Server, port: number, host: string): Promise<NodeJS.ErrnoException | undefined> {
-  return new Promise((resolve) => {
-    const settle = (failure?: NodeJS.ErrnoException) => {
-      server.off('error', settle)
-      server.off('listening', settle)
-      resolve(failure)
-    }
-    server.on('error', settle)
-    server.on('listening', settle)
-    server.listen(port, host)
-  })
 }
 
 async function serve(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { bank } = desk
   if (request.url === '/health') {
-    send(response, answerHealth(desk, request.method))
+    sendAnswer(response, answerHealth(desk, request.method))
     return
   }
-  if (bank === undefined || desk.stopping) {
+  if (bank === undefined || desk.stopping.signal.aborted) {
     response.shouldKeepAlive = false
-    send(response, problem(503, 'unavailable', 'Nothing was executed: the bank is starting or stopping.'))
+    const details = 'Nothing was executed: the bank is starting or stopping.'
+    sendAnswer(response, problem(503, 'unavailable', details))
     return
   }
   desk.active += 1
@@ -111,7 +106,9 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
   })
   const answer = await answerAnything(bank, request)
   if (desk.latencyMs > 0) await delay(desk.latencyMs)
-  send(response, answer)
+  if (answer.fault === undefined) sendAnswer(response, answer)
+  else misbehave(desk, bank, response, answer)
+  if (answer.notices !== undefined) for (const notice of answer.notices) void bank.tell(notice)
 }
 
 // The edge of the process: a fault of ours, or a request cut off in its body, must not end the bank.
@@ -123,21 +120,35 @@ async function answerAnything(bank: PaymentBank, request: IncomingMessage): Prom
   }
 }
 
-function answerHealth({ bank, stopping, logFile }: Desk, method: string | undefined): Answer {
-  if (method !== 'GET') return notAllowed('GET')
-  const status = stopping ? 'stopping' : bank === undefined ? 'starting' : bank.failure ? 'failed' : 'ok'
-  const body = { service: 'bulkhead-sandbox-bank', status, log_file: logFile }
-  return { status: status === 'ok' ? 200 : 503, body }
+function misbehave(desk: Desk, bank: PaymentBank, response: ServerResponse, answer: Answer): void {
+  const { fault } = answer
+  if (fault === undefined) return
+  if (fault.kind === 'outage') {
+    desk.outage ??= breakDown(desk, fault.seconds)
+    return
+  }
+  // Nobody waits for such an answer when the bank stops, or when its client has gone.
+  if (desk.stopping.signal.aborted || response.destroyed) {
+    response.destroy()
+    return
+  }
+  desk.hanging.add(response)
+  response.on('close', () => desk.hanging.delete(response))
+  sendBadly(response, answer, fault, bank.clock)
 }
 
-function send(response: ServerResponse, { status, body, allow }: Answer): void {
-  const text = JSON.stringify(body)
-  response.writeHead(status, {
-    'content-type': status < 400 ? 'application/json' : 'application/problem+json',
-    'content-length': Buffer.byteLength(text),
-    ...(allow === undefined ? {} : { allow })
-  })
-  response.end(text)
+async function breakDown(desk: Desk, seconds: number): Promise<void> {
+  const { address, port } = desk.server.address() as AddressInfo
+  await goDown(desk.server, { host: address, port }, seconds, desk.stopping.signal)
+  desk.outage = undefined
+}
+
+function answerHealth({ bank, stopping, logFile }: Desk, method: string | undefined): Answer {
+  if (method !== 'GET') return notAllowed('GET')
+  const { aborted } = stopping.signal
+  const status = aborted ? 'stopping' : bank === undefined ? 'starting' : bank.failure ? 'failed' : 'ok'
+  const body = { service: 'bulkhead-sandbox-bank', status, log_file: logFile }
+  return { status: status === 'ok' ? 200 : 503, body }
 }
 
 // What is not even HTTP never becomes a request; it still gets JSON.
@@ -151,21 +162,17 @@ function answerBrokenHttp(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(`${head}\r\ncontent-length: ${text.length}\r\n\r\n${text}`)
 }
 
-async function stop(desk: Desk, bank: PaymentBank, server: Server): Promise<void> {
-  desk.stopping = true
+async function stop(desk: Desk, bank: PaymentBank, callbacks: Callbacks | undefined): Promise<void> {
+  desk.stopping.abort()
+  for (const response of desk.hanging) response.destroy()
+  await callbacks?.stop()
+  await desk.outage
   if (desk.active > 0) {
     // A client that stopped in the middle of its body is not waited for.
-    const patience = setTimeout(() => server.closeAllConnections(), STOP_MS)
+    const patience = setTimeout(() => desk.server.closeAllConnections(), STOP_MS)
     await new Promise<void>((resolve) => (desk.onIdle = resolve))
     clearTimeout(patience)
   }
   await bank.close()
-  await close(server)
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
+  await close(desk.server)
 }

@@ -9,6 +9,7 @@ import {
   type SandboxBank,
   type SandboxBankOptions
 } from '../../src/sandbox-bank/start-sandbox-bank.ts'
+import { scenarios } from '../../src/sandbox-bank/scenarios.ts'
 
 export interface Reply {
   readonly status: number
@@ -65,6 +66,39 @@ export function order(changes: Record<string, unknown> = {}): Record<string, unk
     description: 'Wonderland/4410',
     ...changes
   }
+}
+
+export function ibanOf(name: string): string {
+  const scenario = scenarios.find(({ scenario }) => scenario === name)
+  if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
+  return scenario.counterparty_iban
+}
+
+/** An order to the payee of a scenario. */
+export function orderTo(name: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return order({ counterparty_iban: ibanOf(name), ...changes })
+}
+
+/** How a post ends for a client with so much patience: 'silence', 'cut off', or its status and what it says. */
+export async function tryPost(url: string, body: unknown, patienceMs: number): Promise<string> {
+  const init = { method: 'POST', body: JSON.stringify(body), redirect: 'manual' } as const
+  try {
+    const response = await fetch(`${url}/payments`, { ...init, signal: AbortSignal.timeout(patienceMs) })
+    const text = await response.text()
+    if (response.headers.get('content-type') === 'text/html') return `${response.status} HTML`
+    return describeReply({ status: response.status, body: JSON.parse(text) })
+  } catch (error) {
+    return error instanceof DOMException && error.name === 'TimeoutError' ? 'silence' : 'cut off'
+  }
+}
+
+export function describeReply({ status, body }: Reply): string {
+  const { status: paymentStatus, reason } = body as { status?: string; reason?: string }
+  return `${status} ${paymentStatus ?? reason}`
+}
+
+export function advance(url: string, seconds: unknown): Promise<Reply> {
+  return ask(`${url}/clock/advance`, { method: 'POST', body: JSON.stringify({ seconds }) })
 }
 
 export function post(url: string, body: unknown): Promise<Reply> {
