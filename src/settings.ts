@@ -42,6 +42,11 @@ export const settingsSchema = z.object({
   BANK_TIMEOUT_MS: count(100, 600_000)
     .default(10_000)
     .describe("Milliseconds until a bank's silence is an unknown outcome."),
+  BANK_SETTLEMENT_WINDOW_MS: count(0, 86_400_000)
+    .default(60_000)
+    .describe(
+      'Milliseconds after which the bank surely never executes a payment that it does not know. Ask your bank.'
+    ),
   BANK_CALLBACK_SECRET: z
     .string()
     .min(16)

@@ -9,6 +9,8 @@ export interface HttpBankOptions {
   /** Most calls at one time; further ones wait for a free connection. */
   connections: number
   timeout_ms: number
+  /** What the bank does not know this long after it may have been sent, it will never execute. */
+  settlement_window_ms?: number
 }
 
 /** The sandbox bank's protocol: POST /payments (idempotent by reference), GET /payments/{reference}. */
@@ -25,7 +27,7 @@ export function createHttpBank(options: HttpBankOptions): BankConnector {
     return 'outcome' in answer ? answer : interpret(order, request, answer)
   }
   return {
-    abilities: { idempotent_submit: true, settlement_window_ms: 60_000 },
+    abilities: { idempotent_submit: true, settlement_window_ms: options.settlement_window_ms ?? 60_000 },
     submit: (order) =>
       ask(order, { method: 'POST', path: '/payments', body: paymentBody(order), headers: json }),
     inquire: (order) => ask(order, { method: 'GET', path: `/payments/${order.reference}` }),

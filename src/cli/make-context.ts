@@ -25,7 +25,8 @@ export function makeContext(
     bank: createHttpBank({
       url: where.bankUrl,
       connections: settings.BANK_CONNECTIONS,
-      timeout_ms: settings.BANK_TIMEOUT_MS
+      timeout_ms: settings.BANK_TIMEOUT_MS,
+      settlement_window_ms: settings.BANK_SETTLEMENT_WINDOW_MS
     }),
     broker:
       settings.BROKER_URL === undefined

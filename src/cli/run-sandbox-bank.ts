@@ -11,10 +11,7 @@ const main = path.join(import.meta.dirname, '../main.ts')
  * Starts the sandbox bank in a process of its own and starts it again if it dies. It lives no longer than this
  * process: it notices the closed channel even when this one is killed.
  */
-export async function runSandboxBank(
-  log: Log,
-  environment: Record<string, string>
-): Promise<OpenedServer> {
+export async function runSandboxBank(log: Log, environment: Record<string, string>): Promise<OpenedServer> {
   let stopping = false
   let child: ChildProcess
 

@@ -220,9 +220,11 @@ async function ask(
     return bank.submit(order, options)
   const answer = await bank.inquire(order, options)
   if (answer.outcome !== 'not-found' || transfer.status === 'SENT') return answer
-  if (idempotent_submit) return bank.submit(order, options)
   const settled = transfer.status === 'UNKNOWN' && transfer.since_ms > settlement_window_ms
-  return settled ? { outcome: 'never-received' } : answer
+  if (!idempotent_submit) return settled ? { outcome: 'never-received' } : answer
+  const repeated = await bank.submit(order, options)
+  // Never received, and not taken now: then this refusal is the end.
+  return settled && repeated.outcome === 'refused' ? { ...repeated, outcome: 'rejected' } : repeated
 }
 
 function paymentOrder(transfer: ClaimedTransfer): PaymentOrder {
