@@ -17,3 +17,8 @@ export function loadSettings(): Settings {
 export function isStartedByNpm(): boolean {
   return process.env['npm_lifecycle_event'] !== undefined
 }
+
+/** The environment of this process with some settings more, for a process that it starts. */
+export function environmentWith(settings: Record<string, string>): Record<string, string | undefined> {
+  return { ...process.env, ...settings }
+}

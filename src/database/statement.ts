@@ -5,6 +5,7 @@ interface PgTypes {
   int2: number
   int4: number
   int8: bigint
+  float8: number
   text: string
   uuid: string
   bool: boolean

@@ -11,6 +11,7 @@ import { bulkRoutes } from './routes/bulks.ts'
 import { healthRoutes } from './routes/health.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { manualRoutes } from './routes/manual.ts'
+import { metricsRoute } from './routes/metrics.ts'
 import { transferRoutes } from './routes/transfers.ts'
 import { parseJsonStrictly } from './json-body.ts'
 import type { Server } from './server-type.ts'
@@ -75,6 +76,7 @@ export async function buildServer(context: Context, options: ServerOptions): Pro
   incidentRoutes(server, context, options.demoOrganizationId)
   await bankNoticeRoutes(server, context)
   healthRoutes(server, context)
+  metricsRoute(server, context)
   if (options.manual) manualRoutes(server, context, options.demoOrganizationId)
   return server
 }

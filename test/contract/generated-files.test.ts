@@ -56,6 +56,7 @@ describe('the OpenAPI document', () => {
       '/health/live',
       '/health/ready',
       '/incidents',
+      '/metrics',
       '/transfers/bulk',
       '/transfers/bulk/{bulk_id}',
       '/transfers/bulk/{bulk_id}/cancel',

@@ -54,6 +54,7 @@ const canonical: Record<string, string> = {
   integer: 'int4',
   bigint: 'int8',
   boolean: 'bool',
+  'double precision': 'float8',
   'timestamp with time zone': 'timestamptz',
   'smallint[]': 'int2[]',
   'integer[]': 'int4[]',
