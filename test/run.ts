@@ -8,7 +8,8 @@ import { startEmbeddedPostgres } from '../src/embedded/start-postgres.ts'
 
 /**
  * Runs the tests, all or the files that are named, on one real PostgreSQL: the embedded one in a folder of its own, or
- * the server of TEST_DATABASE_URL (its user must be able to create databases). Each test file clones the template.
+ * the server of TEST_DATABASE_URL (its user must be able to create databases). Each test file clones the template, and
+ * may take TEST_TIMEOUT_MS.
  */
 const files = process.argv.slice(2)
 const folder = mkdtempSync(path.join(tmpdir(), 'bulkhead-test-'))
@@ -43,7 +44,8 @@ function withDatabase(name: string): string {
 }
 
 function runTests(environment: Record<string, string>): Promise<number> {
-  const flags = ['--test', '--test-concurrency=2', '--test-timeout=180000']
+  const timeout = process.env['TEST_TIMEOUT_MS'] ?? '180000'
+  const flags = ['--test', '--test-concurrency=2', `--test-timeout=${timeout}`]
   const child = spawn(process.execPath, [...flags, ...(files.length > 0 ? files : ['test/**/*.test.ts'])], {
     stdio: 'inherit',
     env: { ...process.env, ...environment }

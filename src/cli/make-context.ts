@@ -3,7 +3,7 @@ import { createHttpBank } from '../banking/http-bank.ts'
 import { createPostgresBroker } from '../broker/postgres-broker.ts'
 import { createRabbitmqBroker } from '../broker/rabbitmq-broker.ts'
 import { systemClock, type Context } from '../context.ts'
-import { openDatabase } from '../database/database.ts'
+import { answerTimeoutMs, openDatabase } from '../database/database.ts'
 import type { Settings } from '../settings.ts'
 import type { Log } from '../telemetry/log.ts'
 
@@ -17,6 +17,7 @@ export function makeContext(
     url: where.databaseUrl,
     maxConnections: settings.DATABASE_CONNECTIONS,
     applicationName: `bulkhead-${settings.ROLE}`,
+    answerTimeoutMs,
     onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost')
   })
   return {

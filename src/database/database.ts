@@ -16,7 +16,12 @@ export interface DatabaseOptions {
   maxConnections: number
   applicationName: string
   onIdleError?: (error: Error) => void
+  /** How long the server may be silent; unset: for ever, for statements that lift the server's own limit. */
+  answerTimeoutMs?: number
 }
+
+/** Longer than the server lets a statement run, so that it comes only when the server, or the way to it, is silent. */
+export const answerTimeoutMs = 35_000
 
 /** Opens a pool whose statements are cut off by the server after 30 s; a connection that failed is never reused. */
 export function openDatabase(options: DatabaseOptions): Database {
@@ -27,6 +32,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     connectionTimeoutMillis: 5_000,
     statement_timeout: 30_000,
     idle_in_transaction_session_timeout: 30_000,
+    // A way that swallows everything (a firewall that has forgotten the connection) is no error to TCP for minutes or
+    // hours, in which each request and each worker lane would wait.
+    ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
     types: bigintTypes()
   })
   pool.on('error', options.onIdleError ?? (() => undefined))

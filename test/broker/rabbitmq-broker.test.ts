@@ -14,11 +14,11 @@ import { createTestContext } from '../support/context.ts'
 import { createTestDatabase } from '../support/database.ts'
 import {
   skipWithoutRabbitmq as skip,
-  startProxy,
   startRabbitmq,
   withChannel,
   type RabbitmqNode
 } from '../support/rabbitmq.ts'
+import { startLine } from '../support/line.ts'
 import { announceAgain, describeBroker, hint, listenTo } from './broker-conformance.ts'
 
 let node: RabbitmqNode
@@ -63,12 +63,12 @@ describeBroker(
   'RabbitMQ',
   async (t) => {
     await emptyQueue()
-    const proxy = await startProxy(node.port)
-    t.after(() => proxy.close())
+    const line = await startLine(node.port)
+    t.after(() => line.close())
     return {
-      open: async () => (await openConnected(t, proxy.url)).broker,
+      open: async () => (await openConnected(t, `amqp://127.0.0.1:${line.port}`)).broker,
       cut: () => {
-        proxy.cut()
+        line.cut()
         return Promise.resolve()
       }
     }
@@ -117,10 +117,10 @@ describe('the broker on RabbitMQ', () => {
 
   it('rejects an announcement that is never confirmed, and can be closed', { skip }, async (t) => {
     await emptyQueue()
-    const proxy = await startProxy(node.port)
-    t.after(() => proxy.close())
-    const { broker } = await openConnected(t, proxy.url)
-    proxy.silence()
+    const line = await startLine(node.port)
+    t.after(() => line.close())
+    const { broker } = await openConnected(t, `amqp://127.0.0.1:${line.port}`)
+    await line.harm({ kind: 'hole', direction: 'down' })
     const startedAt = performance.now()
     await assert.rejects(broker.announce(hint), /did not confirm a message within 5000 ms/)
     await broker.close()

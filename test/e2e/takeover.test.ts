@@ -3,7 +3,7 @@ import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { transferId } from '../../src/domain/reference.ts'
 import { startSandboxBank } from '../../src/sandbox-bank/start-sandbox-bank.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTestDatabase, digestTables, type TestDatabase } from '../support/database.ts'
 import {
   call,
   expectAllPaid,
@@ -56,13 +56,13 @@ describe('one of two workers', { skip: process.platform === 'win32' }, () => {
     sendSignal(worker.pid, 'SIGSTOP')
     const { lanes } = await readHeld(database, place, worker)
     await untilFinal(place, bulkIds)
-    const before = await readEverything(database)
+    const before = await digestTables(database)
 
     sendSignal(worker.pid, 'SIGCONT')
 
     await until('it has seen that its leases are lost', () => countLostLeases(worker) >= lanes)
     t.diagnostic(`${countLostLeases(worker)} claims refused by the fence`)
-    assert.deepEqual(await readEverything(database), before)
+    assert.deepEqual(await digestTables(database), before)
     await expectAllPaid(place, bulkIds)
     const [later] = await submitBulks(place, 1)
     await expectAllPaid(place, [...bulkIds, later!])
@@ -120,16 +120,6 @@ async function readHeld(database: TestDatabase, place: Place, worker: Program) {
 async function readHighestEpoch(database: TestDatabase): Promise<number> {
   const [row] = await database.sql<{ epoch: number }>('select max(epoch) as epoch from chunk')
   return row?.epoch ?? 0
-}
-
-async function readEverything(database: TestDatabase) {
-  const tables = ['account', 'bulk', 'chunk', 'outcome', 'posting', 'attempt']
-  const digests = tables.map((table) =>
-    database.sql(
-      `select '${table}' as name, count(*), md5(string_agg(t::text, '|' order by t::text)) from ${table} t`
-    )
-  )
-  return (await Promise.all(digests)).flat()
 }
 
 function countLostLeases(worker: Program): number {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { connect as connectSocket, createServer, Socket, type AddressInfo } from 'node:net'
+import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { connect, type ConfirmChannel } from 'amqplib'
@@ -117,52 +117,5 @@ export async function withChannel<T>(url: string, act: (channel: ConfirmChannel)
     return await act(await model.createConfirmChannel())
   } finally {
     await model.close()
-  }
-}
-
-export interface Proxy {
-  url: string
-  /** Breaks all connections; new ones are let through. */
-  cut: () => void
-  /** From now on nothing of what the broker says gets through. */
-  silence: () => void
-  close: () => Promise<void>
-}
-
-/** A line to the broker that a test can cut. */
-export async function startProxy(port: number): Promise<Proxy> {
-  const sockets = new Set<Socket>()
-  let silent = false
-  const server = createServer((client) => {
-    const upstream = connectSocket(port, '127.0.0.1')
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client]
-    ] as const) {
-      sockets.add(socket)
-      socket.on('error', () => undefined)
-      socket.once('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-    }
-    client.pipe(upstream)
-    upstream.on('data', (data) => {
-      if (!silent) client.write(data)
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy()
-  }
-  return {
-    url: `amqp://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    cut,
-    silence: () => void (silent = true),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        cut()
-      })
   }
 }

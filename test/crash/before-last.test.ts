@@ -1,0 +1,3 @@
+import { describeCrashes } from './enumerate.ts'
+
+await describeCrashes('before', 'last')

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { after } from 'node:test'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startSandboxBank } from '../../src/sandbox-bank/start-sandbox-bank.ts'
+import { launch, makePlace, type Place, type Program } from '../e2e/program.ts'
+import { isAlive, until } from '../e2e/processes.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createStubbornClient, type StubbornClient } from '../support/stubborn-client.ts'
+import { startBankLine } from './bank-line.ts'
+import { newStory, runSteps, type Story } from './workload.ts'
+
+/** A test, or the hooks of a file. */
+export type Scope = Parameters<typeof makePlace>[0]
+
+/** One installation for one run: a database, a bank, and the program, started again whenever it was killed. */
+export interface Installation {
+  place: Place
+  database: TestDatabase
+  bankUrl: string
+  client: StubbornClient
+  story: Story
+  /** All that were started, the last one last. */
+  programs: Program[]
+  start: (settings?: Record<string, string>) => Program
+  /** How often the first program has reached each point so far. */
+  reached: () => Map<string, number>
+}
+
+/** Code that is compiled once serves all runs of a file. */
+const { folder: compileCache } = await makePlace({ after })
+
+const program = path.join(import.meta.dirname, 'program.ts')
+
+const settings = {
+  PORT: '0',
+  // The shortest lease and many small claims: what was claimed by the dead is not waited for long.
+  LEASE_MS: '1000',
+  POLL_MS: '100',
+  WORKER_LANES: '2',
+  CHUNK_SIZE: '5',
+  DATABASE_CONNECTIONS: '4'
+}
+
+export async function makeInstallation(scope: Scope): Promise<Installation> {
+  const place = await makePlace(scope, settings)
+  const database = await createTestDatabase()
+  const bank = await startSandboxBank({ port: 0, logFile: path.join(place.folder, 'bank.jsonl') })
+  const line = await startBankLine(bank.url)
+  scope.after(() => {
+    line.close()
+    return bank.stop()
+  })
+  Object.assign(place.environment, {
+    DATABASE_URL: database.url,
+    BANK_URL: line.url,
+    NODE_COMPILE_CACHE: compileCache
+  })
+  const programs: Program[] = []
+  const pointsFile = (nth: number) => path.join(place.folder, `points-${nth}.txt`)
+  return {
+    place,
+    database,
+    bankUrl: bank.url,
+    client: createStubbornClient(() => findUrl(programs)),
+    story: newStory(),
+    programs,
+    start(settings = {}) {
+      const POINTS_FILE = pointsFile(programs.length)
+      const started = launch(place, {
+        command: [process.execPath, program],
+        settings: { ...settings, POINTS_FILE }
+      })
+      programs.push(started)
+      return started
+    },
+    reached: () => countLines(pointsFile(0))
+  }
+}
+
+/** Where the program that was started last says that its API is, if it lives. */
+function findUrl(programs: Program[]): string | undefined {
+  const last = programs.at(-1)
+  if (last === undefined || !isAlive(last.pid)) return undefined
+  return /Bulkhead is ready at (\S+)/.exec(last.stderr())?.[1]
+}
+
+function countLines(file: string): Map<string, number> {
+  const counts = new Map<string, number>()
+  if (!existsSync(file)) return counts
+  for (const line of readFileSync(file, 'utf8').split('\n').slice(0, -1))
+    counts.set(line, (counts.get(line) ?? 0) + 1)
+  return counts
+}
+
+/** Has the client do everything, until all that was accepted is final. */
+export async function workOff(installation: Installation): Promise<void> {
+  const { client, story } = installation
+  await runSteps(client, story)
+  await until('every bulk is final', async () => {
+    await sleep(50) // the program is to work, not to answer
+    const ids = story.accepted.map(({ bulk }) => bulk.request_id)
+    const statuses = await Promise.all(ids.map((id) => client.get(`/transfers/bulk/${id}/status`)))
+    return statuses.every(({ body }) => (body as { final: boolean }).final)
+  })
+}
+
+/** Starts the program, and again whenever it has killed itself, for as long as the work goes on; tells how often it had. */
+export async function keepRunning(
+  installation: Installation,
+  places: string[],
+  work: Promise<void>
+): Promise<number> {
+  for (let killed = 0; ; killed++) {
+    const program = installation.start({ CRASH_AT: places[killed] ?? '' })
+    const end = await Promise.race([program.exit, work])
+    if (end === undefined) return killed
+    const { code, signal } = end
+    assert.equal(signal, 'SIGKILL', `it ended with code ${code}: ${program.stderr()}${program.stdout()}`)
+  }
+}

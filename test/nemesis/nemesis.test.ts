@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { openDatabase } from '../../src/database/database.ts'
+import { createHttpBankLog } from '../../src/verification/http-bank-log.ts'
+import { verify } from '../../src/verification/verify.ts'
+import { chooseSeed, makeRandom } from '../support/random.ts'
+import { isAccepted, newHistory, type History } from './history.ts'
+import { judge } from './judge.ts'
+import { Load } from './load.ts'
+import { Nemesis } from './nemesis.ts'
+import { measureTakeOver, readEnd, resolveUnanswered, settle } from './settle.ts'
+import { frontsOf, servicesOf, startWorld, untilUp, type World } from './world.ts'
+
+const minutes = Number(process.env['LONG_MINUTES'] ?? 0.75)
+const isLong = minutes > 1
+/** L1 of the design: this long after the last fault every transfer is final, or UNKNOWN with an inquiry to come. */
+const decidedWithinMs = 30_000
+const takenOverWithinMs = 30_000
+
+describe('two APIs, two workers, PostgreSQL and a bank', { skip: process.platform === 'win32' }, () => {
+  it(`keep every promise for ${minutes} minutes of kills, pauses and broken lines`, async (t) => {
+    const seed = chooseSeed()
+    const world = await startWorld(t)
+    const history = newHistory()
+    const nemesis = new Nemesis(world, makeRandom(seed))
+    try {
+      await run(t, { world, history, nemesis, seed })
+    } catch (error) {
+      const folder = keepLogs(world, nemesis)
+      throw new Error(`SEED=${seed} breaks it; what everyone did and said is in ${folder}`, { cause: error })
+    }
+  })
+})
+
+async function run(
+  t: TestContext,
+  { world, history, nemesis, seed }: { world: World; history: History; nemesis: Nemesis; seed: number }
+): Promise<void> {
+  const load = new Load(history, frontsOf(world), makeRandom(seed + 1))
+  await nemesis.rage(minutes * 60_000, (line) => {
+    if (isLong) process.stderr.write(`${line}; ${history.tries.length} tries\n`)
+  })
+  await untilUp(world)
+  const lastFaultAt = performance.now()
+  const takeOver = await measureTakeOver(world)
+  await load.stop()
+  const resolved = await resolveUnanswered(world, history)
+  const settled = await settle(world, lastFaultAt, 120_000)
+  const end = await readEnd(world, history)
+
+  const verification = await prove(world)
+  t.diagnostic(describeRun({ seed, nemesis, history, resolved, bulks: end.bulks.size }))
+  t.diagnostic(`checked: ${JSON.stringify(verification.checked)}`)
+  t.diagnostic(
+    `${takeOver.chunks} chunks of a killed worker taken over after ${takeOver.took_ms} ms; all decided ${settled.decided_ms} ms after the last fault, all final after ${settled.final_ms} ms`
+  )
+  // The first ones tell enough.
+  assert.deepEqual(verification.violations.slice(0, 20), [])
+  assert.deepEqual(judge(history, end).slice(0, 20), [])
+  assert.ok(takeOver.took_ms < takenOverWithinMs)
+  assert.ok(settled.decided_ms < decidedWithinMs)
+}
+
+async function prove({ postgres, bank }: World) {
+  const db = openDatabase({ url: postgres.url, maxConnections: 2, applicationName: 'nemesis' })
+  try {
+    return await verify(db, createHttpBankLog(`http://127.0.0.1:${bank.port}`))
+  } finally {
+    await db.close()
+  }
+}
+
+function describeRun(what: {
+  seed: number
+  nemesis: Nemesis
+  history: History
+  resolved: number
+  bulks: number
+}): string {
+  const { tries, reads } = what.history
+  const unanswered = tries.filter(({ answer }) => answer === null).length
+  const refused = tries.filter(({ answer }) => answer !== null && !isAccepted(answer)).length
+  const faults = [...what.nemesis.counts].map(([name, count]) => `${count} ${name}`)
+  return `SEED=${what.seed}; ${tries.length} tries, ${unanswered} of them unanswered, ${refused} refused, ${what.resolved} bulks resolved at the end; ${what.bulks} bulks accepted, ${reads} reads; faults: ${faults.join(', ')}`
+}
+
+/** What a person needs to find out why; it stays. */
+function keepLogs(world: World, nemesis: Nemesis): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'bulkhead-nemesis-'))
+  writeFileSync(path.join(folder, 'nemesis.log'), nemesis.log.join('\n'))
+  for (const { name, programs } of servicesOf(world))
+    for (const program of programs)
+      writeFileSync(path.join(folder, `${name} ${program.pid}.log`), program.stderr() + program.stdout())
+  return folder
+}
