@@ -1,0 +1,37 @@
+import type { BankAnswer, BankConnector, PaymentOrder } from '../../../src/banking/connector.ts'
+import type { Process } from '../process.ts'
+import type { World } from '../world.ts'
+
+/** The simulated bank over a bad network, as a connector that never throws and gives up after its timeout. */
+export function connectToBank(world: World, process: Process): BankConnector {
+  const call = (kind: 'submit' | 'inquire') => (order: PaymentOrder) =>
+    overNetwork(world, process, () => world.bank.receive(kind, order))
+  return {
+    abilities: { idempotent_submit: world.options.idempotent_submit },
+    submit: call('submit'),
+    inquire: call('inquire'),
+    ping: () => Promise.resolve(true),
+    close: () => Promise.resolve()
+  }
+}
+
+function overNetwork(world: World, process: Process, perform: () => BankAnswer): Promise<BankAnswer> {
+  const { dice, options } = world
+  const usualMs = () => dice.between(0, options.bank_latency_ms)
+  const leftWith = (afterMs: number, result: BankAnswer) => ({ afterMs, result })
+  if (world.strikes('bank_unreachable')) {
+    const refused = leftWith(usualMs(), { outcome: 'not-accepted', cause: 'ECONNREFUSED' })
+    return process.call({ arrivesMs: null, perform, answerMs: null, otherwise: refused })
+  }
+  const lateMs = world.strikes('bank_request_late') ? dice.between(0, options.settlement_ms) : 0
+  const arrivesMs = world.strikes('bank_request_lost') ? null : usualMs() + lateMs
+  if (world.strikes('bank_request_doubled'))
+    world.timeline.after(dice.between(0, options.settlement_ms), () => void perform())
+  const timeout = leftWith(options.bank_timeout_ms, { outcome: 'unknown', cause: 'timeout' })
+  if (world.strikes('bank_answer_lost')) {
+    const reset = leftWith(usualMs(), { outcome: 'unknown', cause: 'reset' })
+    return process.call({ arrivesMs, perform, answerMs: null, otherwise: dice.pick([timeout, reset]) })
+  }
+  const answerLateMs = world.strikes('bank_answer_late') ? dice.between(0, 2 * options.bank_timeout_ms) : 0
+  return process.call({ arrivesMs, perform, answerMs: usualMs() + answerLateMs, otherwise: timeout })
+}
