@@ -65,7 +65,7 @@ export function drawOptions(seed: number): Options {
   const dice = new Dice(seed)
   const lease_ms = dice.pick([1_500, 3_000, 6_000])
   const bank_timeout_ms = dice.pick([600, 1_200, 4_200])
-  const idempotent_submit = dice.chance(0.8)
+  const idempotent_submit = dice.chance(0.7)
   const rates: Options['rates'] = {}
   const share = dice.pick([0, 0.1, 0.2, 0.4, 0.4, 0.6])
   for (const fault of faults) {
@@ -82,12 +82,12 @@ export function drawOptions(seed: number): Options {
     clients: dice.between(1, 2),
     readers: dice.between(0, 1),
     bulks_per_client: dice.between(1, 2),
-    most_transfers: dice.pick([3, 8, 12, 12]),
-    chunk_size: dice.between(1, 4),
+    most_transfers: dice.pick([3, 8, 12, 16]),
+    chunk_size: dice.pick([1, 1, 2, 4]),
     lease_ms,
     poll_ms: dice.pick([1_000, 2_500, 5_000]),
     bank_timeout_ms,
-    latency_ms: dice.pick([4, 40, 400]),
+    latency_ms: dice.pick([4, 100, 400]),
     // There and back within the timeout: a bank that is well answers.
     bank_latency_ms: dice.pick([4, 100, bank_timeout_ms / 3]),
     settlement_ms: 5_000 + 2 * lease_ms,

@@ -20,11 +20,15 @@ const longestBackoffMs = 20_000
  */
 export async function simulate(seed: number, database: SimulationDatabase): Promise<World> {
   const world = new World(drawOptions(seed), database)
+  const onUnhandled = (error: unknown) => world.fail(`a process would have died: ${describeError(error)}`)
+  process.on('unhandledRejection', onUnhandled)
   try {
     await begin(world)
     await runPhases(world)
   } catch (error) {
     if (world.violations.length === 0) world.fail(`the simulation failed: ${describeError(error)}`)
+  } finally {
+    process.off('unhandledRejection', onUnhandled)
   }
   return world
 }

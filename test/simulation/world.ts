@@ -1,5 +1,6 @@
 import { readSettings, type Settings } from '../../src/settings.ts'
 import { Dice } from './dice.ts'
+import { LeaseWatch } from './lease-watch.ts'
 import type { Fault, Options } from './options.ts'
 import type { Process } from './process.ts'
 import { SimulatedBank } from './simulated-bank.ts'
@@ -17,6 +18,7 @@ export class World {
   readonly database: SimulationDatabase
   readonly bank: SimulatedBank
   readonly submissions: Submissions
+  readonly leases = new LeaseWatch()
   readonly workers: Site[] = []
   readonly apis: Site[] = []
   /** Who hears of work. */

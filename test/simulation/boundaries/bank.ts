@@ -5,7 +5,12 @@ import type { World } from '../world.ts'
 /** The simulated bank over a bad network, as a connector that never throws and gives up after its timeout. */
 export function connectToBank(world: World, process: Process): BankConnector {
   const call = (kind: 'submit' | 'inquire') => (order: PaymentOrder) =>
-    overNetwork(world, process, () => world.bank.receive(kind, order))
+    overNetwork(world, process, () => {
+      const answer = world.bank.receive(kind, order)
+      // A refusal is the bank's word about every copy of a request: without that, none could be believed.
+      if (answer.outcome !== 'not-accepted') receiveAgain(world, kind, order)
+      return answer
+    })
   return {
     abilities: { idempotent_submit: world.options.idempotent_submit },
     submit: call('submit'),
@@ -13,6 +18,13 @@ export function connectToBank(world: World, process: Process): BankConnector {
     ping: () => Promise.resolve(true),
     close: () => Promise.resolve()
   }
+}
+
+/** A copy of the request that the network made, and whose answer nobody reads. */
+function receiveAgain(world: World, kind: 'submit' | 'inquire', order: PaymentOrder): void {
+  if (!world.strikes('bank_request_doubled')) return
+  const afterMs = world.dice.between(0, world.options.settlement_ms)
+  world.timeline.after(afterMs, () => void world.bank.receive(kind, order))
 }
 
 function overNetwork(world: World, process: Process, perform: () => BankAnswer): Promise<BankAnswer> {
@@ -25,8 +37,6 @@ function overNetwork(world: World, process: Process, perform: () => BankAnswer):
   }
   const lateMs = world.strikes('bank_request_late') ? dice.between(0, options.settlement_ms) : 0
   const arrivesMs = world.strikes('bank_request_lost') ? null : usualMs() + lateMs
-  if (world.strikes('bank_request_doubled'))
-    world.timeline.after(dice.between(0, options.settlement_ms), () => void perform())
   const timeout = leftWith(options.bank_timeout_ms, { outcome: 'unknown', cause: 'timeout' })
   if (world.strikes('bank_answer_lost')) {
     const reset = leftWith(usualMs(), { outcome: 'unknown', cause: 'reset' })

@@ -12,6 +12,8 @@ export function connectToDatabase(world: World, process: Process): Database {
       overNetwork(world, process, query.name, async () => {
         const result = await database.query(query)
         world.timeline.tell(process.name, describeStatement(query, result.rows))
+        const wrong = world.leases.findWrong(query, result.rows, world.timeline.nowMs)
+        if (wrong !== null) world.fail(wrong)
         return result
       }),
     transaction: (work, mode) =>

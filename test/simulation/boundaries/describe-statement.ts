@@ -1,7 +1,7 @@
 import type { QueryResultRow } from 'pg'
 import { statements, type NamedQuery } from '../../../src/database/statement.ts'
 
-type Values = Record<string, unknown>
+export type Values = Record<string, unknown>
 type Describe = (values: Values, rows: Values[]) => string
 
 const described: Record<string, Describe> = {
@@ -24,7 +24,8 @@ export function describeStatement(query: NamedQuery, rows: QueryResultRow[]): st
   return `${query.name}: ${describe?.(valuesOf(query), rows) ?? `${rows.length} rows`}`
 }
 
-function valuesOf({ name, values }: NamedQuery): Values {
+/** The parameters of a statement by their names. */
+export function valuesOf({ name, values }: NamedQuery): Values {
   const statement = statements.find(({ definition }) => definition.name === name)
   const names = Object.keys(statement?.definition.parameters ?? {})
   return Object.fromEntries(names.map((key, place) => [key, values[place]]))
