@@ -11,7 +11,7 @@ interface Happening {
 /** Far more than any run needs: it is going round in circles. */
 const mostHappenings = 100_000
 
-const startMs = Date.UTC(2026, 0, 5, 8)
+export const startMs = Date.UTC(2026, 0, 5, 8)
 
 /**
  * Virtual time, and the one place where things happen: one at a time, the earliest first, by chance if several are

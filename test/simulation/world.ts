@@ -6,6 +6,7 @@ import type { Process } from './process.ts'
 import { SimulatedBank } from './simulated-bank.ts'
 import type { SimulationDatabase } from './simulation-database.ts'
 import type { Site } from './site.ts'
+import { StopWatch } from './stop-watch.ts'
 import { Submissions } from './submissions.ts'
 import { Timeline } from './timeline.ts'
 
@@ -19,6 +20,7 @@ export class World {
   readonly bank: SimulatedBank
   readonly submissions: Submissions
   readonly leases = new LeaseWatch()
+  readonly stops = new StopWatch()
   readonly workers: Site[] = []
   readonly apis: Site[] = []
   /** Who hears of work. */

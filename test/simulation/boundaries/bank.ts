@@ -6,6 +6,8 @@ import type { World } from '../world.ts'
 export function connectToBank(world: World, process: Process): BankConnector {
   const call = (kind: 'submit' | 'inquire') => (order: PaymentOrder) =>
     overNetwork(world, process, () => {
+      if (kind === 'submit' && !world.stops.mayBeSent(order.reference))
+        world.fail(`${order.reference} was sent although its bulk had been stopped before it was claimed`)
       const answer = world.bank.receive(kind, order)
       // A refusal is the bank's word about every copy of a request: without that, none could be believed.
       if (answer.outcome !== 'not-accepted') receiveAgain(world, kind, order)

@@ -14,6 +14,7 @@ export function connectToDatabase(world: World, process: Process): Database {
         world.timeline.tell(process.name, describeStatement(query, result.rows))
         const wrong = world.leases.findWrong(query, result.rows, world.timeline.nowMs)
         if (wrong !== null) world.fail(wrong)
+        world.stops.see(query, result.rows)
         return result
       }),
     transaction: (work, mode) =>
