@@ -3,6 +3,7 @@ import path from 'node:path'
 import type { Log } from '../telemetry/log.ts'
 import type { BankMessage } from './sandbox-bank.ts'
 import type { OpenedServer } from './open-database.ts'
+import { environmentWith } from './load-settings.ts'
 import { UsageError } from './usage-error.ts'
 
 const main = path.join(import.meta.dirname, '../main.ts')
@@ -11,14 +12,14 @@ const main = path.join(import.meta.dirname, '../main.ts')
  * Starts the sandbox bank in a process of its own and starts it again if it dies. It lives no longer than this
  * process: it notices the closed channel even when this one is killed.
  */
-export async function runSandboxBank(log: Log, environment: Record<string, string>): Promise<OpenedServer> {
+export async function runSandboxBank(log: Log, settings: Record<string, string>): Promise<OpenedServer> {
   let stopping = false
   let child: ChildProcess
 
   async function launch(): Promise<string> {
     child = fork(main, ['sandbox-bank'], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { ...process.env, ...environment }
+      env: environmentWith(settings)
     })
     const url = await firstMessage(child)
     child.once('exit', (code, signal) => {

@@ -16,10 +16,22 @@ export interface TestDatabase {
   ) => Promise<Row[]>
 }
 
+interface Options {
+  migrated?: boolean
+  maxConnections?: number
+}
+
 /** A migrated database of this test file's own, gone when the file is done. */
-export async function createTestDatabase(
-  options: { migrated?: boolean; maxConnections?: number } = {}
-): Promise<TestDatabase> {
+export async function createTestDatabase(options: Options = {}): Promise<TestDatabase> {
+  const { close, ...database } = await openTestDatabase(options)
+  after(close)
+  return database
+}
+
+/** A migrated database of its own for a program that is no test file; `close` drops it. */
+export async function openTestDatabase(
+  options: Options = {}
+): Promise<TestDatabase & { close: () => Promise<void> }> {
   if (server === '') throw new Error('run the tests with: npm test -- test/the-file.test.ts')
   const name = `bulkhead_${randomUUID().replaceAll('-', '')}`
   await administer(`create database ${name} ${options.migrated === false ? '' : `template ${template}`}`)
@@ -32,17 +44,17 @@ export async function createTestDatabase(
   })
   const raw = new pg.Pool({ connectionString: url.href, max: 2 })
   raw.on('error', () => undefined)
-  after(async () => {
-    await db.close()
-    await raw.end()
-    await administer(`drop database ${name} with (force)`)
-  })
   return {
     db,
     url: url.href,
     async sql<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) {
       const { rows } = await raw.query<Row>(text, values)
       return rows
+    },
+    async close() {
+      await db.close()
+      await raw.end()
+      await administer(`drop database ${name} with (force)`)
     }
   }
 }

@@ -27,7 +27,8 @@ const openStatuses = ['PENDING', 'PROCESSING', 'SENT', 'UNKNOWN']
 
 /** What has to be known to tell whether money is stuck, read from the database at every scrape. */
 export function metricsRoute(server: Server, context: Context): void {
-  const registers = [new Registry()]
+  const registry = new Registry()
+  const registers = [registry]
   const transfers = new Gauge({
     name: 'bulkhead_open_transfers',
     help: 'Transfers that have not ended, by status.',
@@ -71,7 +72,7 @@ export function metricsRoute(server: Server, context: Context): void {
       }
       overdue.set(Math.max(0, ...[...work.values()].map(({ overdue_s }) => overdue_s)))
       for (const kind of Object.keys(incidentKinds)) incidents.set({ kind }, Number(open.get(kind) ?? 0n))
-      const text = await registers[0]?.metrics()
+      const text = await registry.metrics()
       return reply
         .header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
         .serializer((payload: unknown) => String(payload))

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { after, describe, it } from 'node:test'
+import { openTestDatabase } from '../support/database.ts'
+import { describeFailure } from './report.ts'
+import { simulate } from './simulate.ts'
+import { prepareDatabase } from './simulation-database.ts'
+import { startMs } from './timeline.ts'
+
+const only = process.env['SIMULATION_SEED']
+const count = only === undefined ? Number(process.env['SIMULATION_SEEDS'] ?? 300) : 1
+const first = Number(only ?? process.env['SIMULATION_FIRST_SEED'] ?? 1)
+
+const storage = await openTestDatabase({ maxConnections: 1 })
+after(storage.close)
+const database = await prepareDatabase(storage)
+
+describe('the program in a simulated world', () => {
+  it('runs a seed twice in the same way', async () => {
+    const one = await simulate(first, database)
+    const other = await simulate(first, database)
+    assert.ok(one.timeline.trace.length > 10)
+    assert.deepEqual(other.timeline.trace, one.timeline.trace)
+  })
+
+  it('has one time, in every table too', async () => {
+    const { timeline } = await simulate(first, database)
+    const columns = await storage.sql<{ relation: string; name: string }>(
+      `select attrelid::regclass::text as relation, attname as name from pg_attribute join pg_class c on c.oid = attrelid
+       where atttypid = 'timestamptz'::regtype and relkind = 'r' and relnamespace = 'public'::regnamespace`
+    )
+    assert.ok(columns.length >= 8)
+    for (const { relation, name } of columns.filter((column) => column.relation !== 'migration')) {
+      const rows = await storage.sql<{ at: Date }>(
+        `select ${name} as at from ${relation} where ${name} is not null`
+      )
+      for (const { at } of rows)
+        assert.ok(at.getTime() >= startMs && at.getTime() <= timeline.nowMs, relation)
+    }
+  })
+
+  it(`loses, doubles and invents nothing in ${count} worlds from ${first} on`, async () => {
+    for (let seed = first; seed < first + count; seed++) {
+      const world = await simulate(seed, database)
+      if (world.violations.length > 0) assert.fail(describeFailure(world))
+    }
+  })
+})
