@@ -18,7 +18,7 @@ export interface PaymentOrder {
  * - taken: the bank has it, the result is to come.
  * - refused: this call was refused before it was accepted, and would be again; it says nothing about earlier calls.
  * - not-accepted: provably refused before it was accepted (connection refused, 429, the bank's own 503); it may be
- *   sent again.
+ *   sent again. It holds for every copy of the request: a network that doubles requests by itself can't be a bank's.
  * - not-asked: the call was never made, since the bank is being left alone for a while.
  * - not-found: asked for a reference, the bank does not know it.
  * - never-received: the same, so long after it may have been sent that the bank will never execute it.
