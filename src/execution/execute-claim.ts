@@ -151,11 +151,20 @@ export async function recordClaim(context: Context, claim: Claim, results: Resul
   if (recorded.length > 0 && recorded.length < claim.chunk_nos.length)
     context.log.warn({ bulk_no: claim.bulk_no.toString(), recorded }, 'a part of the lease had been lost')
   const [first] = recorded
-  // Whoever claims of a stopped bulk cancels what it claimed; this does it at once for all of it, and for what this
-  // claim put back.
-  if (first?.stopped && results.some(({ status }) => status === 'FAILED'))
-    await stopBulk(context.db, { ...leaseOf(claim), by_wish: false, reason: reasonToStop.failure })
+  if (first?.stopped) await cancelTheRest(context, claim, results)
   return first?.bulk_status ?? null
+}
+
+/**
+ * Whoever claims of a stopped bulk cancels what it claimed; this does it at once for all of it when a failure stopped
+ * it, and for what this claim put back, which else would hold its money until its next try is due.
+ */
+async function cancelTheRest(context: Context, claim: Claim, results: Result[]): Promise<void> {
+  const failed = results.some(({ status }) => status === 'FAILED')
+  if (!failed && !results.some(({ status }) => status === 'PENDING')) return
+  const byFailure = failed && claim.transfers[0]?.on_failure === 'stop'
+  const reason = byFailure ? reasonToStop.failure : reasonToStop.earlier
+  await stopBulk(context.db, { ...leaseOf(claim), by_wish: false, reason })
 }
 
 /** A claim is recorded whole or not at all, and every transfer goes a way that it may go. */

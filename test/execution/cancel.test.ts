@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { cancelBulk } from '../../src/execution/cancel-bulk.ts'
+import type { NamedQuery } from '../../src/database/statement.ts'
 import { askBank, claimWork, recordClaim } from '../../src/execution/execute-claim.ts'
+import { recordResults } from '../../src/execution/queries.ts'
 import { executeClaim } from '../../src/execution/worker.ts'
 import { anOrganization } from '../support/builders.ts'
 import type { TestContext } from '../support/context.ts'
@@ -16,6 +18,15 @@ const { arrange, money, letTimePass, prove } = stage
 async function cancel(context: TestContext, organizationId: number, bulkId: string) {
   const cancelled = await cancelBulk(context, organizationId, bulkId)
   return cancelled.outcome === 'stopped' ? cancelled.cancelled_now : cancelled.outcome
+}
+
+/** The outside world of a process that records what it has, and dies. */
+function diesAfterRecording(context: TestContext): TestContext {
+  const query = (statement: NamedQuery) =>
+    statement.name === recordResults.definition.name
+      ? context.db.query(statement)
+      : Promise.reject(new Error('died'))
+  return { ...context, db: { ...context.db, query } }
 }
 
 describe('a cancellation', () => {
@@ -49,13 +60,23 @@ describe('a cancellation', () => {
     const results = await askBank(context, held)
     await cancel(context, organizationId, bulk_id)
     await recordClaim(context, held, results)
-    assert.deepEqual(await counts(), { status: 'PROCESSING', executed: 1, pending: 39 })
+    assert.deepEqual(await counts(), { status: 'PARTIALLY_COMPLETED', executed: 1, cancelled: 39 })
+    assert.deepEqual(await money(organizationId), ['99900.00', '0.00'])
+  })
+
+  it('is carried out by whoever claims what a holder put back just before it died', async () => {
+    const { context, organizationId, bulk_id, counts } = await arrange({ transfers: 40 })
+    const held = await claim(context)
+    context.bank.script = () => ({ outcome: 'not-accepted', cause: 'http-503' })
+    const results = await askBank(context, held)
+    await cancel(context, organizationId, bulk_id)
+    await assert.rejects(recordClaim(diesAfterRecording(context), held, results), /died/)
+    assert.deepEqual(await counts(), { status: 'PROCESSING', pending: 40 })
     context.bank.script = () => 'execute'
     await letTimePass()
     await workOff(context)
-    assert.deepEqual(await counts(), { status: 'PARTIALLY_COMPLETED', executed: 1, cancelled: 39 })
+    assert.deepEqual(await counts(), { status: 'CANCELLED', cancelled: 40 })
     assert.equal(context.bank.calls.length, 40)
-    assert.deepEqual(await money(organizationId), ['99900.00', '0.00'])
   })
 
   it('reaches what waits in back-off', async () => {
