@@ -216,7 +216,12 @@ const statementPage = z.compile(
         currency: z.string().max(10),
         counterparty_iban: z.string().max(40),
         booked_at: z.coerce.date(),
-        reason: z.object({ code: z.string().max(10), message: z.string().transform(storableText) }).optional()
+        reason: z
+          .object({
+            code: z.string().max(10).transform(storableText),
+            message: z.string().transform(storableText)
+          })
+          .optional()
       })
     ),
     next_cursor: z.string(),

@@ -82,6 +82,7 @@ export class BankGate implements BankConnector {
     } else this.#underWay += 1
     try {
       if (options?.mayCall() === false) return this.#notAsked()
+      // Paid for at the last moment, so that what is not called costs nothing.
       if (again && !this.#spendRetry()) return { outcome: 'not-asked', retry_after_ms: 1_000 }
       const answer = await call()
       this.#learn(answer, again)
@@ -134,7 +135,10 @@ export class BankGate implements BankConnector {
   }
 
   #closeFor(ms: number): void {
+    // Of one trouble all calls that are under way are told; it counts once.
+    const known = this.closedForMs() > 0
     this.#closedUntilMs = Math.max(this.#closedUntilMs, this.#context.clock.elapsedMs() + ms)
+    if (known) return
     this.#failures = 0
     this.#allowed = this.probing ? 1 : Math.max(1, Math.floor(this.#allowed / 2))
   }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import { statement } from '../database/statement.ts'
 import { type Currency, formatAmount } from '../domain/money.ts'
-import { readBulkStatus } from '../transfers/read-bulk.ts'
+import { readBulk, type readBulkStatus } from '../transfers/read-bulk.ts'
 import { stopBulk } from './queries.ts'
 
 type Status = NonNullable<Awaited<ReturnType<typeof readBulkStatus>>>
@@ -14,8 +14,8 @@ export type Cancellation =
 const findBulkToStop = statement(
   'find-bulk-to-stop',
   { organization_id: 'int4', request_id: 'uuid' },
-  { bulk_no: 'int8', currency: 'text', stopped: 'bool' },
-  `select bulk_no, currency, stopped_at is not null as stopped from bulk
+  { bulk_no: 'int8', currency: 'text' },
+  `select bulk_no, currency from bulk
    where organization_id = :organization_id and request_id = :request_id`
 )
 
@@ -37,9 +37,10 @@ export async function cancelBulk(
     by_wish: true,
     reason: 'cancelled on request'
   })
-  const status = await readBulkStatus(context.db, organizationId, bulkId)
+  // Read after the stop: another cancellation at the same time may have stopped and so ended it.
+  const status = await readBulk(context.db, organizationId, bulkId)
   if (status === null) return { outcome: 'not-found' }
-  if (!stopped && !bulk.stopped) return { outcome: 'not-cancellable', status }
+  if (status.stopped_at === null) return { outcome: 'not-cancellable', status }
   const { cancelled_count = 0n, cancelled_minor = 0n } = stopped ?? {}
   const amount = formatAmount(cancelled_minor, bulk.currency as Currency)
   return { outcome: 'stopped', status, cancelled_now: { count: Number(cancelled_count), amount } }

@@ -50,7 +50,7 @@ export async function claimWork(
   const { after = 0, chunk_limit = chunksPerClaim } = options
   const { LEASE_MS: lease_ms } = context.settings
   const lease_ends_ms = context.clock.elapsedMs() + lease_ms
-  const chunks = await claimChunks(context.db, { after, worker, lease_ms, chunk_limit }).catch(whatIsOut)
+  const chunks = await claimOrLookAgain(context, { after, worker, lease_ms, chunk_limit })
   const [first] = chunks
   if (!first) return null
   return {
@@ -63,10 +63,16 @@ export async function claimWork(
   }
 }
 
-/** Another worker was first to claim of a bulk of which one chunk may be out at a time. */
-function whatIsOut(error: unknown): [] {
-  if (isUniqueViolation(error, 'chunk_exclusive')) return []
-  throw error
+/** Another worker that is first to claim of a bulk of which one chunk may be out leaves the others to look again. */
+async function claimOrLookAgain(context: Context, parameters: Parameters<typeof claimChunks>[1]) {
+  for (let tries = 0; tries < 5; tries++) {
+    try {
+      return await claimChunks(context.db, parameters)
+    } catch (error) {
+      if (!isUniqueViolation(error, 'chunk_exclusive')) throw error
+    }
+  }
+  return []
 }
 
 function transfersOf({ transfers, ...chunk }: ClaimedChunk): ClaimedTransfer[] {
@@ -93,10 +99,9 @@ export async function askBank(context: Context, claim: Claim): Promise<Result[]>
     const told = claim.transfers.every(isFresh)
       ? new Map<number, BankAnswer>()
       : await readToldAnswers(context, claim)
-    const results = await Promise.all(
+    return await Promise.all(
       claim.transfers.map((transfer) => askAboutTransfer(context, { claim, transfer, told }, random))
     )
-    return stopAfterFailure(claim, results)
   } finally {
     asked.abort()
     // Not beside the recording: both lock the same chunks.
@@ -124,15 +129,6 @@ async function renewLease(context: Context, claim: Claim): Promise<void> {
   }
 }
 
-/** With on_failure stop, what was not accepted beside a failure is not tried again. */
-function stopAfterFailure(claim: Claim, results: Result[]): Result[] {
-  const stops = claim.transfers[0]?.on_failure === 'stop' && results.some(({ status }) => status === 'FAILED')
-  if (!stops) return results
-  return results.map((result) =>
-    result.status === 'PENDING' ? cancelled(result.seq, reasonToStop.failure) : result
-  )
-}
-
 const reasonToStop = {
   failure: 'another transfer failed, and on_failure is stop',
   earlier: 'the bulk was stopped before this was sent'
@@ -155,13 +151,20 @@ export async function recordClaim(context: Context, claim: Claim, results: Resul
   if (recorded.length > 0 && recorded.length < claim.chunk_nos.length)
     context.log.warn({ bulk_no: claim.bulk_no.toString(), recorded }, 'a part of the lease had been lost')
   const [first] = recorded
-  // Whoever claims of a stopped bulk cancels what it claimed; this does it for all of it at once.
-  if (first?.stopped && results.some(({ status }) => status === 'FAILED' || status === 'PENDING')) {
-    const { organization_id, bulk_no } = claim
-    const reason = claim.transfers[0]?.on_failure === 'stop' ? reasonToStop.failure : reasonToStop.earlier
-    await stopBulk(context.db, { organization_id, bulk_no, by_wish: false, reason })
-  }
+  if (first?.stopped) await cancelTheRest(context, claim, results)
   return first?.bulk_status ?? null
+}
+
+/**
+ * Whoever claims of a stopped bulk cancels what it claimed; this does it at once for all of it when a failure stopped
+ * it, and for what this claim put back, which else would hold its money until its next try is due.
+ */
+async function cancelTheRest(context: Context, claim: Claim, results: Result[]): Promise<void> {
+  const failed = results.some(({ status }) => status === 'FAILED')
+  if (!failed && !results.some(({ status }) => status === 'PENDING')) return
+  const byFailure = failed && claim.transfers[0]?.on_failure === 'stop'
+  const reason = byFailure ? reasonToStop.failure : reasonToStop.earlier
+  await stopBulk(context.db, { ...leaseOf(claim), by_wish: false, reason })
 }
 
 /** A claim is recorded whole or not at all, and every transfer goes a way that it may go. */

@@ -52,7 +52,11 @@ export const selectResultNotices = statement(
    order by seq, received_at, source, notice_id`
 )
 
-/** Takes notices that are to be looked at, for a second: who dies over them leaves them to the next. */
+/**
+ * Takes notices that are to be looked at, for a second: who dies over them leaves them to the next. One that waits for
+ * its transfer to end (a return that came first, two that contradict each other) is looked at ever less often, since
+ * each look makes the bank be asked: once a second, for as long as the bank was silent, buried it.
+ */
 export const takeDueNotices = statement(
   'take-due-notices',
   { limit: 'int4' },
@@ -73,7 +77,8 @@ export const takeDueNotices = statement(
      select organization_id, bulk_no, seq, source, notice_id from notice
      where due_at <= now() order by due_at limit :limit for update skip locked
    ), taken as (
-     update notice n set due_at = now() + interval '1 second'
+     update notice n
+     set due_at = now() + greatest(interval '1 second', least(now() - n.received_at, interval '5 minutes'))
      from due
      where (n.organization_id, n.bulk_no, n.seq, n.source, n.notice_id)
            = (due.organization_id, due.bulk_no, due.seq, due.source, due.notice_id)

@@ -1,5 +1,5 @@
 import type { BankAnswer } from '../banking/connector.ts'
-import type { BankNotice } from '../banking/bank-notice.ts'
+import { type BankNotice, storableText } from '../banking/bank-notice.ts'
 import type { Context } from '../context.ts'
 import { isCurrency, parseAmount } from '../domain/money.ts'
 import { parseTransferId, transferId } from '../domain/reference.ts'
@@ -41,8 +41,9 @@ export async function receiveNotices(
     seqs: ours.map(({ seq }) => seq),
     statuses: ours.map(({ status }) => (status === 'REJECTED' ? 'FAILED' : status)),
     amounts_minor: ours.map(amountMinor),
-    currencies: ours.map(({ currency }) => currency),
-    ibans: ours.map(({ counterparty_iban }) => counterparty_iban),
+    // What can't be stored can't even be compared; so changed, it fits no transfer.
+    currencies: ours.map(({ currency }) => storableText(currency)),
+    ibans: ours.map(({ counterparty_iban }) => storableText(counterparty_iban)),
     reason_codes: ours.map(({ status, reason_code }) =>
       status === 'REJECTED' ? (reason_code ?? 'NARR') : reason_code
     ),

@@ -68,7 +68,7 @@ export async function retryFailed(
     if (replay) return replay
     if (failed.seqs.length === 0) return { outcome: 'refused', problem: nothingToRetry(failed.failed_count) }
     try {
-      return await acceptOrExplain(context, organizationId, {
+      const submission = await acceptOrExplain(context, organizationId, {
         request_id,
         content_hash,
         organization_iban: failed.iban,
@@ -83,6 +83,12 @@ export async function retryFailed(
         retry_of: failed.bulk_no,
         retried_seqs: failed.seqs
       })
+      if (submission.outcome !== 'refused') return submission
+      // The money may be short because another retry, a moment ago, reserved it for these very transfers.
+      const [now] = await selectFailed(context.db, parent)
+      return now?.seqs.length === 0
+        ? { outcome: 'refused', problem: nothingToRetry(now.failed_count) }
+        : submission
     } catch (error) {
       // Another retry of the same transfers was first: what is left to retry is looked up anew.
       if (!isUniqueViolation(error, 'transfer_retry_pkey')) throw error

@@ -73,11 +73,9 @@ export async function ask(
     return answer
   }
   const results = await askBank(context, claim)
-  const after = claim.transfers.map((row, place) =>
+  const states = claim.transfers.map((row, place) =>
     ledger.stateAfter(last.get(place) ?? 'nothing', { fresh: isFresh(row), status: row.status })
   )
-  const stops = claim.transfers[0]?.on_failure === 'stop' && after.includes('FAILED')
-  const states = after.map((state) => (stops && state === 'PENDING' ? 'CANCELLED' : state))
   // Time passes here only when a command says so.
   return { results: results.map((result) => ({ ...result, due_in_ms: hour })), states }
 }

@@ -5,6 +5,8 @@ import { formatAmount } from '../../src/domain/money.ts'
 export interface ScriptedBank extends BankConnector {
   /** Every payment that this bank executed, by reference. */
   executed: Map<string, PaymentOrder>
+  /** Every payment that this bank was told of, by reference. */
+  orders: Map<string, PaymentOrder>
   /** Every call, in order. */
   calls: { kind: 'submit' | 'inquire'; reference: string }[]
   /** Says what becomes of a payment; the default executes it. May wait. */
@@ -19,6 +21,7 @@ export function createScriptedBank(abilities: Partial<BankConnector['abilities']
   const bank: ScriptedBank = {
     abilities: { idempotent_submit: true, settlement_window_ms: 60_000, ...abilities },
     executed: new Map(),
+    orders: new Map(),
     calls: [],
     script: () => 'execute',
     submit: (order) => answer('submit', order),
@@ -30,6 +33,7 @@ export function createScriptedBank(abilities: Partial<BankConnector['abilities']
 
   async function answer(kind: 'submit' | 'inquire', order: PaymentOrder): Promise<BankAnswer> {
     bank.calls.push({ kind, reference: order.reference })
+    bank.orders.set(order.reference, order)
     const scripted = await bank.script(order, kind)
     if (scripted !== 'execute') return scripted
     const known = bank.executed.get(order.reference)

@@ -34,7 +34,7 @@ export async function bankNoticeRoutes(server: Server, context: Context): Promis
         }
       },
       async (request) => {
-        const body = request.body as Buffer
+        const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0)
         const signature = request.headers['bank-signature']
         const { BANK_CALLBACK_SECRET: secret } = context.settings
         if (secret === undefined || !isFromBank({ signature, body }, secret, context.clock.nowMs()))
