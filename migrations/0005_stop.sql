@@ -16,8 +16,7 @@ where (b.organization_id, b.bulk_no) = (c.organization_id, c.bulk_no) and b.on_f
 create unique index chunk_exclusive on chunk (organization_id, bulk_no) where exclusive and worker is not null;
 
 -- By organization first: claims take turns between organizations, so that a large bulk of one does not hold up another.
-drop index chunk_due;
-create index chunk_due on chunk (organization_id, due_at) where due_at is not null;
+create index chunk_due_of_organization on chunk (organization_id, due_at) where due_at is not null;
 
 -- As before, and: what was stopped stays stopped.
 create or replace function guard_bulk() returns trigger language plpgsql as $$

@@ -1,11 +1,10 @@
 import type { BankAnswer, BankConnector, CallOptions, PaymentOrder } from '../banking/connector.ts'
 import type { Context } from '../context.ts'
-import { backoffMs } from '../domain/backoff.ts'
 import { isUniqueViolation } from '../database/errors.ts'
 import type { Currency } from '../domain/money.ts'
 import { transferId } from '../domain/reference.ts'
 import { type TransferStatus, transferTransitions } from '../domain/status.ts'
-import { cancelled, interpretAnswer, isFresh, putBack, type Result } from './interpret-answer.ts'
+import { cancelled, inquiryMs, interpretAnswer, isFresh, putBack, type Result } from './interpret-answer.ts'
 import { readToldAnswers } from './notices.ts'
 import { claimChunks, recordResults, renewLeases, stopBulk } from './queries.ts'
 
@@ -28,12 +27,14 @@ export interface Claim {
   chunk_nos: number[]
   epochs: number[]
   transfers: ClaimedTransfer[]
+  /** Where the next claim goes on in the circle of organizations. */
+  turn_end: number
   /** By this process's stopwatch, from before the claim was made: the lease surely holds until then. */
   lease_ends_ms: number
 }
 
 export interface ClaimOptions {
-  /** The organization that was served last; the next one in the circle comes first. */
+  /** turn_end of the claim before: the next organization in the circle comes first. */
   after?: number
   chunk_limit?: number
 }
@@ -59,6 +60,7 @@ export async function claimWork(
     chunk_nos: chunks.map(({ chunk_no }) => chunk_no),
     epochs: chunks.map(({ epoch }) => epoch),
     transfers: chunks.flatMap(transfersOf),
+    turn_end: first.turn_end,
     lease_ends_ms
   }
 }
@@ -196,7 +198,7 @@ async function askAboutTransfer(
     // The bank told of some of them by itself; then the others are not asked about out of turn.
     const answer = told.get(transfer.seq)
     if (answer) return interpretAnswer(answer, transfer, random)
-    if (transfer.status !== 'PROCESSING') return putBack(transfer, backoffMs(transfer.attempts, random))
+    if (transfer.status !== 'PROCESSING') return putBack(transfer, inquiryMs(transfer.since_ms, random))
   }
   const options: CallOptions = {
     again: !isFresh(transfer) || transfer.attempts > 1,

@@ -17,6 +17,8 @@ export interface Asked {
   status: string
   epoch: number
   attempts: number
+  /** For how long it has been in its status. */
+  since_ms: bigint
 }
 
 /**
@@ -30,8 +32,15 @@ export function isFresh(transfer: { status: string; epoch: number }): boolean {
 /** A bank that refused is tried again within seconds, also after an hour: the gate keeps it from being buried. */
 const longestRetryMs = 10_000
 /** An outcome that stays unknown, or is to come, is asked for ever less often: some 300 times a day at most. */
+const shortestInquiryMs = 500
 const longestInquiryMs = 300_000
 const longestRetryAfterMs = 60_000
+
+/** Milliseconds to the next inquiry: about as long as the transfer has been in its status, so ever longer. */
+export function inquiryMs(sinceMs: bigint, random: number): number {
+  const ceiling = Math.min(longestInquiryMs, Math.max(shortestInquiryMs, Number(sinceMs)))
+  return Math.ceil(ceiling / 10 + random * ceiling * 0.9)
+}
 
 /** What a bank's answer makes of a transfer. Only the bank's own word ends one. */
 export function interpretAnswer(answer: BankAnswer, transfer: Asked, random: number): Result {
@@ -39,8 +48,10 @@ export function interpretAnswer(answer: BankAnswer, transfer: Asked, random: num
   const fresh = isFresh(transfer)
   const stillOpen = transfer.status === 'SENT' ? 'SENT' : 'UNKNOWN'
   const goesOn = (status: Result['status'], reason: string, retry_after_ms = 0): Result => {
-    const longestMs = status === 'PENDING' ? longestRetryMs : longestInquiryMs
-    const wait_ms = backoffMs(attempts, random, 500, longestMs)
+    const wait_ms =
+      status === 'PENDING'
+        ? backoffMs(attempts, random, 500, longestRetryMs)
+        : inquiryMs(status === transfer.status ? transfer.since_ms : 0n, random)
     const due_in_ms = Math.max(wait_ms, Math.min(retry_after_ms, longestRetryAfterMs))
     return { seq, status, reason_code: null, reason, due_in_ms }
   }

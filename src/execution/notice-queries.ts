@@ -71,7 +71,8 @@ export const takeDueNotices = statement(
     reason_code: 'text?',
     reason: 'text?',
     bulk_reference: 'text',
-    outcome: 'text?'
+    outcome: 'text?',
+    returned_minor: 'int8?'
   },
   `with due as (
      select organization_id, bulk_no, seq, source, notice_id from notice
@@ -85,10 +86,11 @@ export const takeDueNotices = statement(
      returning n.*
    )
    select organization_id, bulk_no, seq, source, notice_id, n.status::text, n.amount_minor, n.reason_code, n.reason,
-          b.bulk_reference, o.status::text as outcome
+          b.bulk_reference, o.status::text as outcome, r.amount_minor as returned_minor
    from taken n
    join bulk b using (organization_id, bulk_no)
    left join outcome o using (organization_id, bulk_no, seq)
+   left join transfer_return r using (organization_id, bulk_no, seq)
    order by n.received_at, organization_id, bulk_no, seq, source, notice_id`
 )
 
@@ -97,11 +99,19 @@ export const settleNoticeRows = statement(
   'settle-notices',
   { organization_ids: 'int4[]', bulk_nos: 'int8[]', seqs: 'int2[]', sources: 'text[]', notice_ids: 'text[]' },
   { seq: 'int2' },
-  `update notice n set due_at = null
-   from unnest(:organization_ids, :bulk_nos, :seqs, :sources, :notice_ids)
-     as s (organization_id, bulk_no, seq, source, notice_id)
+  `with settled as (
+     select n.organization_id, n.bulk_no, n.seq, n.source, n.notice_id
+     from notice n
+     join unnest(:organization_ids, :bulk_nos, :seqs, :sources, :notice_ids)
+       as s (organization_id, bulk_no, seq, source, notice_id)
+       using (organization_id, bulk_no, seq, source, notice_id)
+     where n.due_at is not null
+     order by 1, 2, 3, 4, 5 for update of n
+   )
+   update notice n set due_at = null
+   from settled s
    where (n.organization_id, n.bulk_no, n.seq, n.source, n.notice_id)
-         = (s.organization_id, s.bulk_no, s.seq, s.source, s.notice_id) and n.due_at is not null
+         = (s.organization_id, s.bulk_no, s.seq, s.source, s.notice_id)
    returning n.seq`
 )
 

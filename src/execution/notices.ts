@@ -122,18 +122,19 @@ function keysOf(notices: DueNotice[]) {
 }
 
 async function settleEnded(context: Context, notice: DueNotice): Promise<void> {
-  const { status, outcome } = notice
-  if (status === outcome) return
-  if (status === 'RETURNED' && outcome === 'EXECUTED') await recordReturn(context.db, notice)
+  const { status, outcome, amount_minor, returned_minor } = notice
+  if (status === outcome || (status === 'RETURNED' && returned_minor === amount_minor)) return
+  if (status === 'RETURNED' && outcome === 'EXECUTED' && returned_minor === null)
+    await recordReturn(context.db, notice)
   else await openContradiction(context, notice)
 }
 
 async function openContradiction(context: Context, notice: DueNotice): Promise<void> {
-  const { organization_id, bulk_no, seq, source, status, outcome } = notice
+  const { organization_id, bulk_no, seq, source, status, outcome, amount_minor, returned_minor } = notice
   await openIncident(context, {
     kind: 'contradictory-result',
     subject: `transfer ${transferId(notice.bulk_reference, seq)}`,
-    details: `it is ${outcome ?? 'open'}, and by ${source} it was told to be ${status}`,
+    details: `it is ${outcome ?? 'open'}${returned_minor === null ? '' : `, ${returned_minor} minor units returned`}, and by ${source} it was told to be ${status} of ${amount_minor}`,
     organization_id,
     bulk_no,
     seq

@@ -1,11 +1,19 @@
 import { statement } from '../database/statement.ts'
 
+/** Whether a chunk may be claimed as far as others of its bulk go. */
+const free = `not (c.exclusive and c.worker is null and exists (
+           select from chunk out
+           where (out.organization_id, out.bulk_no) = (c.organization_id, c.bulk_no)
+             and out.exclusive and out.worker is not null))`
+
 /**
  * Claims up to chunk_limit due chunks of one bulk, with a lease and a new epoch. A chunk whose lease has run out is
  * due again, so a dead worker's chunks are taken over by the same statement.
  *
  * Organizations take turns: the next one after `after` in a circle that has work that is due, and within it the bulk
- * that has waited longest. Of exclusive chunks (on_failure stop) one a bulk is out at a time; two claims of one bulk at
+ * that has waited longest. Only so many are looked through a claim (a look costs some 10 us, and a thousand may have
+ * nothing but payments that the bank has taken); then what has waited longest of all comes first, and `turn_end` is
+ * where the next claim goes on looking. Of exclusive chunks (on_failure stop) one a bulk is out at a time; two claims of one bulk at
  * once both see none out, and the second ends with the unique violation chunk_exclusive.
  *
  * Locks the chunks (skipping those that others hold), then the bulk: the order of every statement that works on a bulk
@@ -25,6 +33,7 @@ export const claimChunks = statement(
     epoch: 'int4',
     attempts: 'int4',
     status: 'text',
+    turn_end: 'int4',
     since_ms: 'int8',
     bulk_reference: 'text',
     currency: 'text',
@@ -33,27 +42,31 @@ export const claimChunks = statement(
     stopped: 'bool',
     transfers: 'json'
   },
-  `with recursive turn (organization_id, due_at, lap) as (
-     select :after, null::timestamptz, 0
+  `with recursive turn (organization_id, due_at, lap, looks) as (
+     select :after, null::timestamptz, 0, 0
      union all
-     select coalesce(next.organization_id, 0), next.due_at, lap + (next.organization_id is null)::int
+     select coalesce(next.organization_id, 0), next.due_at, lap + (next.organization_id is null)::int, looks + 1
      from turn left join lateral (
        select c.organization_id, c.due_at from chunk c
        where c.due_at is not null and c.organization_id > turn.organization_id
        order by c.organization_id, c.due_at limit 1
      ) next on true
-     where lap = 0 or (lap = 1 and turn.organization_id < :after)
+     where looks < 32 and (lap = 0 or (lap = 1 and turn.organization_id < :after))
    ), head as (
-     select work.* from turn cross join lateral (
-       select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c
-       where c.organization_id = turn.organization_id and c.due_at <= now()
-         and not (c.exclusive and c.worker is null and exists (
-           select from chunk out
-           where (out.organization_id, out.bulk_no) = (c.organization_id, c.bulk_no)
-             and out.exclusive and out.worker is not null))
-       order by c.due_at limit 1 for update skip locked
-     ) work
-     where turn.due_at <= now() limit 1
+     select * from (
+       select work.*, turn.organization_id as turn_end from turn cross join lateral (
+         select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c
+         where c.organization_id = turn.organization_id and c.due_at <= now() and ${free}
+         order by c.due_at limit 1 for update skip locked
+       ) work
+       where turn.due_at <= now()
+       union all
+       select oldest.*, (select organization_id from turn order by looks desc limit 1) from (
+         select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c
+         where c.due_at <= now() and ${free}
+         order by c.due_at limit 1 for update skip locked
+       ) oldest
+     ) work limit 1
    ), due as (
      select c.organization_id, c.bulk_no, c.chunk_no
      from chunk c join head using (organization_id, bulk_no)
@@ -76,6 +89,7 @@ export const claimChunks = statement(
      select s.*, a.iban as debtor_iban from started s join account a using (organization_id, account_id)
    )
    select c.organization_id, c.bulk_no, c.chunk_no, c.epoch, c.attempts, c.status::text,
+          (select turn_end from head) as turn_end,
           (extract(epoch from now() - c.since) * 1000)::int8 as since_ms, s.bulk_reference, s.currency,
           s.debtor_iban, s.on_failure::text, s.stopped, t.transfers
    from claimed c

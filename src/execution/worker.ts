@@ -64,7 +64,7 @@ export class Worker {
         ...(probing ? { chunk_limit: 1 } : {})
       })
       if (claim === null) return wake.signal.aborted ? 0 : jittered
-      this.#servedLast = claim.organization_id
+      this.#servedLast = claim.turn_end
       this.wake()
       await executeClaim(this.#context, claim)
       return 0
