@@ -2,7 +2,8 @@ import { statement } from '../database/statement.ts'
 
 /**
  * Keeps the lines of the bank's statement that belong to a transfer. Tells of each line which transfer it is, how that
- * ended, whether it agrees, and the line that was booked before for the same thing, if there is another.
+ * ended, whether it agrees, and the line that was booked before for the same thing, if there is another. Without a
+ * bulk_no there is no such transfer; the organization is then that of the bulk, if there is such a bulk.
  */
 export const insertEntries = statement(
   'insert-statement-entries',
@@ -26,7 +27,7 @@ export const insertEntries = statement(
     earlier_entry_no: 'int8?'
   },
   `with line as materialized (
-     select l.*, b.organization_id, b.bulk_no, o.status as outcome, r.seq is not null as returned,
+     select l.*, b.organization_id, t.bulk_no, o.status as outcome, r.seq is not null as returned,
             coalesce(t.counterparty_iban = l.iban and b.currency = l.currency
               and case l.kind when 'RETURN' then l.amount_minor between 1 and t.amount_minor
                               else l.amount_minor = t.amount_minor end, false) as agrees

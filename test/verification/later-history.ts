@@ -38,7 +38,7 @@ export async function makeLaterHistory(): Promise<LaterHistory> {
     ...[0, 1, 2].map((seq) => ({ reference: executed.reference(seq) })),
     { kind: 'RETURN' as const, reference: executed.reference(0), amount: '40.00' }
   ])
-  await reconcile(context, notReconciled, () => Promise.resolve())
+  await reconcile(context, notReconciled, () => Promise.resolve('go-on'))
   const bulks = [executed.id, mixed.id, pending.id, stopped_id, waiting_id, retry_id]
   const [, , , stopped, waiting, retry] = await findBulks(database, bulks)
   assert(stopped && waiting && retry)
