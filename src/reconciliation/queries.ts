@@ -83,21 +83,27 @@ export const resolveFound = statement(
    returning i.incident_no`
 )
 
-/** Bulks with chunks that have been due for long: no worker runs, or none gets anywhere. */
+/**
+ * Bulks with chunks that have been due for long while nothing goes on: no chunk has a worker whose lease holds, and no
+ * bulk has become final in the meantime. Work may wait its turn behind other work; but not for ever.
+ */
 export const findOverdue = statement(
   'find-overdue-work',
-  { overdue_ms: 'int4', limit: 'int4' },
+  { overdue_ms: 'int4', longest_queue_ms: 'int4', limit: 'int4' },
   { organization_id: 'int4', bulk_no: 'int8', bulk_id: 'uuid', chunks: 'int8', due_at: 'timestamptz' },
   `select c.organization_id, c.bulk_no, b.request_id as bulk_id, count(*) as chunks, min(c.due_at) as due_at
    from chunk c join bulk b using (organization_id, bulk_no)
    where c.due_at < now() - :overdue_ms * interval '1 millisecond'
+     and (c.due_at < now() - :longest_queue_ms * interval '1 millisecond'
+       or not (exists (select from chunk where due_at > now() and worker is not null)
+         or exists (select from bulk where completed_at > now() - :overdue_ms * interval '1 millisecond')))
    group by 1, 2, 3 order by 5 limit :limit`
 )
 
 /** Accounts whose reserve is not what their open chunks add up to, in one snapshot. */
 export const findOrphanedReserves = statement(
   'find-orphaned-reserves',
-  {},
+  { limit: 'int4' },
   { organization_id: 'int4', account_id: 'int4', reserved_minor: 'int8', open_minor: 'int8' },
   `with open as (
      select c.organization_id, b.account_id, sum(c.open_minor) as open_minor
@@ -107,7 +113,7 @@ export const findOrphanedReserves = statement(
    select organization_id, account_id, a.reserved_minor, coalesce(o.open_minor, 0)::int8 as open_minor
    from account a left join open o using (organization_id, account_id)
    where a.reserved_minor <> coalesce(o.open_minor, 0)
-   order by 1, 2 limit 100`
+   order by 1, 2 limit :limit`
 )
 
 /** Makes sure that a job has its row. */
