@@ -4,6 +4,8 @@ import { statement } from '../database/statement.ts'
  * Keeps the lines of the bank's statement that belong to a transfer. Tells of each line which transfer it is, how that
  * ended, whether it agrees, and the line that was booked before for the same thing, if there is another. Without a
  * bulk_no there is no such transfer; the organization is then that of the bulk, if there is such a bulk.
+ *
+ * Looked up line by line: joined as a whole, a plan of when the tables were small read all of them for every page.
  */
 export const insertEntries = statement(
   'insert-statement-entries',
@@ -28,15 +30,22 @@ export const insertEntries = statement(
   },
   `with line as materialized (
      select l.*, b.organization_id, t.bulk_no, o.status as outcome, r.seq is not null as returned,
+            nullif(min(l.entry_no) over (partition by l.bulk_reference, l.seq, l.kind), l.entry_no) as twin_no,
             coalesce(t.counterparty_iban = l.iban and b.currency = l.currency
               and case l.kind when 'RETURN' then l.amount_minor between 1 and t.amount_minor
                               else l.amount_minor = t.amount_minor end, false) as agrees
      from unnest(:entry_nos, :kinds, :bulk_references, :seqs, :amounts_minor, :currencies, :ibans, :booked_ats)
        as l (entry_no, kind, bulk_reference, seq, amount_minor, currency, iban, booked_at)
      left join bulk b using (bulk_reference)
-     left join transfer t on (t.organization_id, t.bulk_no, t.seq) = (b.organization_id, b.bulk_no, l.seq)
-     left join outcome o on (o.organization_id, o.bulk_no, o.seq) = (t.organization_id, t.bulk_no, t.seq)
-     left join transfer_return r on (r.organization_id, r.bulk_no, r.seq) = (t.organization_id, t.bulk_no, t.seq)
+     left join lateral (
+       select * from transfer t
+       where (t.organization_id, t.bulk_no, t.seq) = (b.organization_id, b.bulk_no, l.seq) limit 1) t on true
+     left join lateral (
+       select * from outcome o
+       where (o.organization_id, o.bulk_no, o.seq) = (b.organization_id, b.bulk_no, l.seq) limit 1) o on true
+     left join lateral (
+       select * from transfer_return r
+       where (r.organization_id, r.bulk_no, r.seq) = (b.organization_id, b.bulk_no, l.seq) limit 1) r on true
    ), kept as (
      insert into statement_entry (organization_id, bulk_no, seq, kind, entry_no, amount_minor, booked_at)
      select organization_id, bulk_no, seq, kind, entry_no, amount_minor, booked_at::timestamptz
@@ -45,14 +54,12 @@ export const insertEntries = statement(
      on conflict do nothing
    )
    select l.entry_no, l.organization_id, l.bulk_no, l.outcome::text, l.returned, l.agrees,
-          least(e.entry_no, (
-            select min(twin.entry_no) from line twin
-            where (twin.bulk_reference, twin.seq, twin.kind) = (l.bulk_reference, l.seq, l.kind)
-              and twin.entry_no < l.entry_no)) as earlier_entry_no
+          least(e.entry_no, l.twin_no) as earlier_entry_no
    from line l
-   left join statement_entry e
-     on (e.organization_id, e.bulk_no, e.seq, e.kind) = (l.organization_id, l.bulk_no, l.seq, l.kind)
-     and e.entry_no <> l.entry_no
+   left join lateral (
+     select * from statement_entry e
+     where (e.organization_id, e.bulk_no, e.seq, e.kind) = (l.organization_id, l.bulk_no, l.seq, l.kind)
+       and e.entry_no <> l.entry_no limit 1) e on true
    order by l.entry_no`
 )
 
