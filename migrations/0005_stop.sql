@@ -1,8 +1,11 @@
 -- Up Migration
 -- A bulk can be stopped: by wish (cancel), or by its first failure (on_failure stop). New columns with constant
--- defaults rewrite nothing; the index is built anew and locks chunk against writes for as long as that takes.
+-- defaults rewrite nothing, bulks that a failure has stopped are updated; the index is built anew and locks chunk against writes for as long as that takes.
 
 alter table bulk add column stopped_at timestamptz;
+-- Until now it was the count of failures that stopped a bulk; one that is open would go on.
+update bulk set stopped_at = coalesce(completed_at, now()), version = version + 1
+where on_failure = 'stop' and failed_count > 0;
 
 -- exclusive: of such chunks of a bulk only one is worked on at a time (the unique index sees to it), so that nothing
 -- is under way when a failure is recorded and stops the rest. since: when its transfers came into their status.

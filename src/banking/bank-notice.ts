@@ -42,8 +42,8 @@ const callback = z.object({
         reference: z.string().max(64),
         status: z.enum(['EXECUTED', 'REJECTED', 'RETURNED']),
         amount: z.string().max(40),
-        currency: z.string().max(10),
-        counterparty_iban: z.string().max(40),
+        currency: z.string().max(10).transform(storableText),
+        counterparty_iban: z.string().max(40).transform(storableText),
         reason: z.object({ code: z.string().regex(/^[A-Z0-9]{1,10}$/), message: z.string() }).optional()
       })
     )

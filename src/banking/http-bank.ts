@@ -212,9 +212,9 @@ const statementPage = z.compile(
         entry_no: z.int().positive().transform(BigInt),
         kind: z.enum(['DEBIT', 'RETURN']),
         reference: z.string().max(100).transform(storableText),
-        amount: z.string().max(40),
-        currency: z.string().max(10),
-        counterparty_iban: z.string().max(40),
+        amount: z.string().max(40).transform(storableText),
+        currency: z.string().max(10).transform(storableText),
+        counterparty_iban: z.string().max(40).transform(storableText),
         booked_at: z.coerce.date(),
         reason: z
           .object({

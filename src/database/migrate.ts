@@ -1,3 +1,4 @@
+import { readFile, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
@@ -29,4 +30,14 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
   } finally {
     await client.end()
   }
+}
+
+/** The body of each function in PL/pgSQL, as the last migration that has it makes it. */
+export async function readFunctionBodies(): Promise<Map<string, string>> {
+  const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).toSorted()
+  const texts = await Promise.all(files.map((file) => readFile(path.join(directory, file), 'utf8')))
+  const made = /create (?:or replace )?function (\w+)\(\) returns trigger language plpgsql as \$\$(.*?)\$\$/gs
+  return new Map(
+    texts.flatMap((text) => [...text.matchAll(made)].map(([, name = '', body = '']) => [name, body] as const))
+  )
 }

@@ -25,10 +25,11 @@ export class Housekeeper {
   readonly #jobs: Job[]
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  #ready = false
 
   constructor(context: Context, bankLog: BankLog) {
     this.#context = context
-    this.#jobs = jobsOf(context, bankLog).filter(({ every_ms }) => every_ms > 0)
+    this.#jobs = jobsOf(context, bankLog, this.#stopping.signal).filter(({ every_ms }) => every_ms > 0)
   }
 
   start(): void {
@@ -42,24 +43,29 @@ export class Housekeeper {
   }
 
   async #run(): Promise<void> {
-    const { clock, settings, random, log } = this.#context
-    let ready = false
+    const { clock, settings, random } = this.#context
     while (!this.#stopping.signal.aborted) {
-      let busy = false
-      try {
-        if (!ready) for (const { name } of this.#jobs) await ensureJob(this.#context.db, { name })
-        ready = true
-        busy = (await settleNotices(this.#context)) > 0
-        await this.#doDueJob()
-      } catch (error) {
-        log.error({ err: error }, 'housekeeping failed; it goes on in a moment')
-      }
-      await clock.sleep(busy ? 50 : settings.POLL_MS * (0.5 + random.fraction()), this.#stopping.signal)
+      let settled = 0
+      // Each for itself: a notice that cannot be settled must not keep the checker from running.
+      await this.#attempt(async () => void (settled = await settleNotices(this.#context)))
+      await this.#attempt(() => this.#doDueJob())
+      const pause_ms = settled > 0 ? 50 : settings.POLL_MS * (0.5 + random.fraction())
+      await clock.sleep(pause_ms, this.#stopping.signal)
+    }
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#context.log.error({ err: error }, 'housekeeping failed; it goes on in a moment')
     }
   }
 
   async #doDueJob(): Promise<void> {
     const names = this.#jobs.map(({ name }) => name)
+    if (!this.#ready) for (const name of names) await ensureJob(this.#context.db, { name })
+    this.#ready = true
     const [taken] = await takeJob(this.#context.db, { names, lease_ms: jobLeaseMs })
     const job = this.#jobs.find(({ name }) => name === taken?.name)
     if (taken === undefined || job === undefined) return
@@ -76,7 +82,7 @@ export class Housekeeper {
   }
 }
 
-function jobsOf(context: Context, bankLog: BankLog): Job[] {
+function jobsOf(context: Context, bankLog: BankLog, stopping: AbortSignal): Job[] {
   const { RECONCILE_EVERY_MS, SWEEP_EVERY_MS, AUDIT_EVERY_MS } = context.settings
   return [
     {
@@ -92,6 +98,7 @@ function jobsOf(context: Context, bankLog: BankLog): Job[] {
             done: false
           }
           await putJob(context.db, kept)
+          return stopping.aborted ? ('stop' as const) : ('go-on' as const)
         }
         const { reached, result } = await reconcile(context, { ...notReconciled, ...state }, keep)
         return { state: reached, result }

@@ -2,7 +2,10 @@ import { statement } from '../database/statement.ts'
 
 /**
  * Keeps the lines of the bank's statement that belong to a transfer. Tells of each line which transfer it is, how that
- * ended, whether it agrees, and the line that was booked before for the same thing, if there is another.
+ * ended, whether it agrees, and the line that was booked before for the same thing, if there is another. Without a
+ * bulk_no there is no such transfer; the organization is then that of the bulk, if there is such a bulk.
+ *
+ * Looked up line by line: joined as a whole, a plan of when the tables were small read all of them for every page.
  */
 export const insertEntries = statement(
   'insert-statement-entries',
@@ -26,16 +29,23 @@ export const insertEntries = statement(
     earlier_entry_no: 'int8?'
   },
   `with line as materialized (
-     select l.*, b.organization_id, b.bulk_no, o.status as outcome, r.seq is not null as returned,
+     select l.*, b.organization_id, t.bulk_no, o.status as outcome, r.seq is not null as returned,
+            nullif(min(l.entry_no) over (partition by l.bulk_reference, l.seq, l.kind), l.entry_no) as twin_no,
             coalesce(t.counterparty_iban = l.iban and b.currency = l.currency
               and case l.kind when 'RETURN' then l.amount_minor between 1 and t.amount_minor
                               else l.amount_minor = t.amount_minor end, false) as agrees
      from unnest(:entry_nos, :kinds, :bulk_references, :seqs, :amounts_minor, :currencies, :ibans, :booked_ats)
        as l (entry_no, kind, bulk_reference, seq, amount_minor, currency, iban, booked_at)
      left join bulk b using (bulk_reference)
-     left join transfer t on (t.organization_id, t.bulk_no, t.seq) = (b.organization_id, b.bulk_no, l.seq)
-     left join outcome o on (o.organization_id, o.bulk_no, o.seq) = (t.organization_id, t.bulk_no, t.seq)
-     left join transfer_return r on (r.organization_id, r.bulk_no, r.seq) = (t.organization_id, t.bulk_no, t.seq)
+     left join lateral (
+       select * from transfer t
+       where (t.organization_id, t.bulk_no, t.seq) = (b.organization_id, b.bulk_no, l.seq) limit 1) t on true
+     left join lateral (
+       select * from outcome o
+       where (o.organization_id, o.bulk_no, o.seq) = (b.organization_id, b.bulk_no, l.seq) limit 1) o on true
+     left join lateral (
+       select * from transfer_return r
+       where (r.organization_id, r.bulk_no, r.seq) = (b.organization_id, b.bulk_no, l.seq) limit 1) r on true
    ), kept as (
      insert into statement_entry (organization_id, bulk_no, seq, kind, entry_no, amount_minor, booked_at)
      select organization_id, bulk_no, seq, kind, entry_no, amount_minor, booked_at::timestamptz
@@ -44,14 +54,12 @@ export const insertEntries = statement(
      on conflict do nothing
    )
    select l.entry_no, l.organization_id, l.bulk_no, l.outcome::text, l.returned, l.agrees,
-          least(e.entry_no, (
-            select min(twin.entry_no) from line twin
-            where (twin.bulk_reference, twin.seq, twin.kind) = (l.bulk_reference, l.seq, l.kind)
-              and twin.entry_no < l.entry_no)) as earlier_entry_no
+          least(e.entry_no, l.twin_no) as earlier_entry_no
    from line l
-   left join statement_entry e
-     on (e.organization_id, e.bulk_no, e.seq, e.kind) = (l.organization_id, l.bulk_no, l.seq, l.kind)
-     and e.entry_no <> l.entry_no
+   left join lateral (
+     select * from statement_entry e
+     where (e.organization_id, e.bulk_no, e.seq, e.kind) = (l.organization_id, l.bulk_no, l.seq, l.kind)
+       and e.entry_no <> l.entry_no limit 1) e on true
    order by l.entry_no`
 )
 
@@ -82,21 +90,27 @@ export const resolveFound = statement(
    returning i.incident_no`
 )
 
-/** Bulks with chunks that have been due for long: no worker runs, or none gets anywhere. */
+/**
+ * Bulks with chunks that have been due for long while nothing goes on: no chunk has a worker whose lease holds, and no
+ * bulk has become final in the meantime. Work may wait its turn behind other work; but not for ever.
+ */
 export const findOverdue = statement(
   'find-overdue-work',
-  { overdue_ms: 'int4', limit: 'int4' },
+  { overdue_ms: 'int4', longest_queue_ms: 'int4', limit: 'int4' },
   { organization_id: 'int4', bulk_no: 'int8', bulk_id: 'uuid', chunks: 'int8', due_at: 'timestamptz' },
   `select c.organization_id, c.bulk_no, b.request_id as bulk_id, count(*) as chunks, min(c.due_at) as due_at
    from chunk c join bulk b using (organization_id, bulk_no)
    where c.due_at < now() - :overdue_ms * interval '1 millisecond'
+     and (c.due_at < now() - :longest_queue_ms * interval '1 millisecond'
+       or not (exists (select from chunk where due_at > now() and worker is not null)
+         or exists (select from bulk where completed_at > now() - :overdue_ms * interval '1 millisecond')))
    group by 1, 2, 3 order by 5 limit :limit`
 )
 
 /** Accounts whose reserve is not what their open chunks add up to, in one snapshot. */
 export const findOrphanedReserves = statement(
   'find-orphaned-reserves',
-  {},
+  { limit: 'int4' },
   { organization_id: 'int4', account_id: 'int4', reserved_minor: 'int8', open_minor: 'int8' },
   `with open as (
      select c.organization_id, b.account_id, sum(c.open_minor) as open_minor
@@ -106,7 +120,7 @@ export const findOrphanedReserves = statement(
    select organization_id, account_id, a.reserved_minor, coalesce(o.open_minor, 0)::int8 as open_minor
    from account a left join open o using (organization_id, account_id)
    where a.reserved_minor <> coalesce(o.open_minor, 0)
-   order by 1, 2 limit 100`
+   order by 1, 2 limit :limit`
 )
 
 /** Makes sure that a job has its row. */

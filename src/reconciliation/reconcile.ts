@@ -24,12 +24,12 @@ const missingPerRun = 100
  * Reads the bank's statement on from where it was left and compares each line with the ledger, and each transfer that
  * ended with the statement. What does not agree opens an incident. The statement is the bank's word as well: it ends
  * an UNKNOWN transfer, and books a return of which no callback told. `keep` is told how far it has come, after every
- * page; a page that is read twice changes nothing.
+ * page, and says whether to go on; a page that is read twice changes nothing.
  */
 export async function reconcile(
   context: Context,
   from: Reconciled,
-  keep: (reached: Reconciled, progress: string) => Promise<void>
+  keep: (reached: Reconciled, progress: string) => Promise<'go-on' | 'stop'>
 ): Promise<{ reached: Reconciled; result: string }> {
   const [time] = await readTime(context.db, {})
   const until = new Date((time?.now.getTime() ?? 0) - graceMs)
@@ -37,13 +37,16 @@ export async function reconcile(
   let lines = 0
   for (;;) {
     const page = await context.bank.readStatement(cursor)
-    if (page.outcome === 'unavailable')
-      return { reached: { ...from, cursor }, result: `the bank does not show its statement: ${page.cause}` }
+    if (page.outcome === 'unavailable') return notShown({ ...from, cursor }, page.cause)
+    if (page.has_more && page.next_cursor === cursor)
+      return notShown({ ...from, cursor }, 'it does not go on')
     if (page.entries.length > 0) await compareEntries(context, page.entries)
     lines += page.entries.length
     cursor = page.next_cursor
-    await keep({ ...from, cursor }, `${lines} lines compared`)
+    const then = await keep({ ...from, cursor }, `${lines} lines compared`)
     if (!page.has_more) break
+    if (then === 'stop')
+      return { reached: { ...from, cursor }, result: `${lines} lines compared, to be continued` }
   }
   const missing = await reportMissing(context, new Date(from.compared_until), until)
   await resolveFound(context.db, {})
@@ -53,6 +56,10 @@ export async function reconcile(
     reached: { cursor, compared_until },
     result: `${lines} lines compared, ${missing} transfers missing`
   }
+}
+
+function notShown(reached: Reconciled, cause: string) {
+  return { reached, result: `the bank does not show its statement: ${cause}` }
 }
 
 type Line = Awaited<ReturnType<typeof insertEntries>>[number]

@@ -1,4 +1,6 @@
+import { readFunctionBodies } from '../database/migrate.ts'
 import { statement } from '../database/statement.ts'
+import { finalBulkStatus } from '../domain/status.ts'
 import type { Check, Violation } from './violation.ts'
 
 /** Keys that make something happen once: a request, a reference, an end of a transfer, a line of an account. */
@@ -12,7 +14,21 @@ const uniqueKeys = [
   'transfer (organization_id, bulk_no, seq)',
   'outcome (organization_id, bulk_no, seq)',
   'attempt (organization_id, bulk_no, seq, attempt_no)',
-  'chunk (organization_id, bulk_no, chunk_no)'
+  'chunk (organization_id, bulk_no, chunk_no)',
+  'transfer_return (organization_id, bulk_no, seq)',
+  'transfer_retry (organization_id, bulk_no, seq)',
+  'transfer_retry (organization_id, child_bulk_no, child_seq)',
+  'notice (organization_id, bulk_no, seq, source, notice_id)',
+  'statement_entry (organization_id, bulk_no, seq, kind)',
+  'job (name)'
+]
+
+/** Unique indexes that are no keys, since they hold for some rows only or name no organization. */
+const uniqueIndexes = [
+  'account_clearing on account',
+  'chunk_exclusive on chunk',
+  'bulk_by_reference on bulk',
+  'incident_open on incident'
 ]
 
 const guards = [
@@ -25,7 +41,14 @@ const guards = [
   'no_delete on account',
   'no_delete on organization',
   'guard on bulk',
-  'guard on chunk'
+  'guard on chunk',
+  'append_only on transfer_return',
+  'append_only on transfer_retry',
+  'append_only on statement_entry',
+  'no_delete on notice',
+  'no_delete on incident',
+  'guard on notice',
+  'retry_of_is_final on bulk'
 ]
 
 /** Those rules of the migrations that keep states and amounts within bounds, with the names PostgreSQL gave them. */
@@ -47,10 +70,15 @@ const constraints = [
   ...['attempt_no_check', 'status_check'].map((name) => `attempt_${name} on attempt`),
   ...['open_minor_check', 'status_check', 'seqs_check', 'organization_id_bulk_no_fkey'].map(
     (name) => `chunk_${name} on chunk`
-  )
+  ),
+  'transfer_return_amount_minor_check on transfer_return',
+  'transfer_retry_check on transfer_retry',
+  ...['amount_minor_check', 'source_check', 'check'].map((name) => `notice_${name} on notice`),
+  'incident_organization_id_fkey on incident',
+  'statement_entry_kind_check on statement_entry'
 ]
 
-/** What of the schema is in force: enabled triggers, validated constraints, unique keys with a valid index. */
+/** What of the schema is in force: enabled triggers, validated constraints, unique keys and indexes that are valid. */
 const selectGuards = statement(
   'verify-schema',
   {},
@@ -66,8 +94,13 @@ const selectGuards = statement(
                   from unnest(c.conkey) with ordinality as k (attnum, nr)
                   join pg_attribute a on (a.attrelid, a.attnum) = (c.conrelid, k.attnum)))
    from pg_constraint c join pg_index i on i.indexrelid = c.conindid
-   where c.contype in ('p', 'u') and i.indisvalid and i.indisunique`
+   where c.contype in ('p', 'u') and i.indisvalid and i.indisunique
+   union all
+   select format('%s on %s', indexrelid::regclass, indrelid::regclass)
+   from pg_index where indisvalid and indisunique`
 )
+
+const nothingKeepsOut = 'it does not exist or is not valid: nothing keeps a second row out'
 
 const checkGuards: Check = async (tx, row_limit) => {
   const inForce = new Set((await selectGuards(tx, {})).map((row) => row.what))
@@ -76,7 +109,12 @@ const checkGuards: Check = async (tx, row_limit) => {
     ...uniqueKeys.filter(missing).map((key) => ({
       invariant: key.startsWith('bulk') ? ('I6' as const) : ('I7' as const),
       subject: `unique key ${key}`,
-      details: 'it does not exist or is not valid: nothing keeps a second row out'
+      details: nothingKeepsOut
+    })),
+    ...uniqueIndexes.filter(missing).map((index) => ({
+      invariant: index.startsWith('bulk') ? ('I6' as const) : ('I7' as const),
+      subject: `unique index ${index}`,
+      details: nothingKeepsOut
     })),
     ...guards.filter(missing).map((trigger) => ({
       invariant: 'I7' as const,
@@ -92,5 +130,55 @@ const checkGuards: Check = async (tx, row_limit) => {
   return violations.slice(0, row_limit)
 }
 
+const selectFunctions = statement(
+  'verify-functions',
+  { names: 'text[]' },
+  { name: 'text', body: 'text' },
+  `select proname::text as name, prosrc as body from pg_proc
+   where proname = any (:names) and pg_function_is_visible(oid)`
+)
+
+/** PostgreSQL keeps the text of these functions as it was given. */
+const checkFunctions: Check = async (tx, row_limit) => {
+  const wanted = await readFunctionBodies()
+  const rows = await selectFunctions(tx, { names: [...wanted.keys()] })
+  const found = new Map(rows.map(({ name, body }) => [name, body]))
+  // A checkout may have other line ends than the one that migrated.
+  const inOneForm = (body: string | undefined) => body?.replaceAll('\r\n', '\n')
+  return [...wanted]
+    .filter(([name, body]) => inOneForm(found.get(name)) !== inOneForm(body))
+    .map(([name]) => ({
+      invariant: 'I7' as const,
+      subject: `function ${name}`,
+      details: 'it is not what the migrations made: what it is to refuse could be done'
+    }))
+    .slice(0, row_limit)
+}
+
+const selectFinalStatuses = statement(
+  'verify-final-statuses',
+  {},
+  { transfers: 'int4', executed: 'int4', failed: 'int4', status: 'text' },
+  `select transfers, executed, failed, final_bulk_status(transfers, executed, failed)::text as status
+   from generate_series(1, 3) as transfers, generate_series(0, transfers) as executed,
+        generate_series(0, transfers - executed) as failed`
+)
+
+const checkFinalStatuses: Check = async (tx, row_limit) => {
+  const rows = await selectFinalStatuses(tx, {})
+  return rows
+    .filter((row) => row.status !== finalBulkStatus(row))
+    .map(({ transfers, executed, failed, status }) => ({
+      invariant: 'I7' as const,
+      subject: 'function final_bulk_status',
+      details: `it makes a bulk of ${transfers} transfers, ${executed} executed and ${failed} failed, ${status}`
+    }))
+    .slice(0, row_limit)
+}
+
 /** I6 and I7: the schema still refuses what it was made to refuse. */
-export const schemaChecks: Record<string, Check> = { 'guards of the schema': checkGuards }
+export const schemaChecks: Record<string, Check> = {
+  'guards of the schema': checkGuards,
+  'functions of the schema': checkFunctions,
+  'final statuses': checkFinalStatuses
+}

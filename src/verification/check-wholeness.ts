@@ -160,6 +160,16 @@ const selectOrphans = statement(
      select organization_id, bulk_no, 'chunk', count(*) from chunk group by 1, 2
      union all
      select organization_id, bulk_no, 'posting', count(*) from posting where bulk_no is not null group by 1, 2
+     union all
+     select organization_id, bulk_no, 'transfer_return', count(*) from transfer_return group by 1, 2
+     union all
+     select organization_id, bulk_no, 'transfer_retry', count(*) from transfer_retry group by 1, 2
+     union all
+     select organization_id, child_bulk_no, 'transfer_retry', count(*) from transfer_retry group by 1, 2
+     union all
+     select organization_id, bulk_no, 'notice', count(*) from notice group by 1, 2
+     union all
+     select organization_id, bulk_no, 'statement_entry', count(*) from statement_entry group by 1, 2
    ), found as materialized (
      select p.* from part p
      where not exists (

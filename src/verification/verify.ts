@@ -3,8 +3,11 @@ import type { Tx } from '../database/statement.ts'
 import type { BankLog } from './bank-log.ts'
 import { bulkChecks } from './check-bulks.ts'
 import { ledgerChecks } from './check-ledger.ts'
+import { noticeChecks } from './check-notices.ts'
 import { outcomeChecks } from './check-outcomes.ts'
+import { returnChecks } from './check-returns.ts'
 import { schemaChecks } from './check-schema.ts'
+import { stopChecks } from './check-stops.ts'
 import { wholenessChecks } from './check-wholeness.ts'
 import { compareWithBank, findForeignPayments } from './compare-with-bank.ts'
 import { loadExpectedBulks } from './expected-payments.ts'
@@ -37,7 +40,16 @@ export interface VerifyOptions {
 
 export const defaultMaxViolations = 1000
 
-const checks = { ...schemaChecks, ...ledgerChecks, ...wholenessChecks, ...bulkChecks, ...outcomeChecks }
+const checks = {
+  ...schemaChecks,
+  ...ledgerChecks,
+  ...wholenessChecks,
+  ...bulkChecks,
+  ...outcomeChecks,
+  ...stopChecks,
+  ...returnChecks,
+  ...noticeChecks
+}
 
 /**
  * Proves I1 to I8 from one snapshot of the database and the bank's log, or tells which rows break them. It only

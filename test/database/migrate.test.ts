@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import pg from 'pg'
@@ -9,9 +9,10 @@ import { readBulkStatus } from '../../src/transfers/read-bulk.ts'
 import { submitBulk } from '../../src/transfers/submit-bulk.ts'
 import { aBulk, anOrganization, payer } from '../support/builders.ts'
 import { createTestContext } from '../support/context.ts'
-import { createTestDatabase } from '../support/database.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
-const files = await readdir(path.join(import.meta.dirname, '../../migrations'))
+const folder = path.join(import.meta.dirname, '../../migrations')
+const files = await readdir(folder)
 const names = files.map((file) => path.basename(file, '.sql')).toSorted()
 
 describe('migrating', () => {
@@ -73,4 +74,41 @@ describe('migrating', () => {
     await sql('drop table posting')
     assert.deepEqual(await migrate(url), names.slice(1))
   })
+
+  it('keeps stopped what a failure had stopped before stops had a time', async () => {
+    const { sql, url } = await createTestDatabase({ migrated: false })
+    await migrateUntil(sql, '0004_guards')
+    await sql(`insert into organization (name) values ('ACME Corp')`)
+    await sql(`
+      insert into account (organization_id, kind, iban, bic, currency)
+      values (1, 'CUSTOMER', '${payer.organization_iban}', '${payer.organization_bic}', 'EUR')`)
+    for (const [on_failure, failed] of [
+      ['stop', 1],
+      ['stop', 0],
+      ['continue', 1]
+    ] as const)
+      await sql(
+        `insert into bulk (organization_id, account_id, request_id, bulk_reference, content_hash, currency,
+           transfer_count, total_minor, chunk_count, status, on_failure, failed_count, failed_minor)
+         values (1, 1, gen_random_uuid(), '01JZ000000000000000000000' || $3::text, sha256(''), 'EUR', 2, 200, 1, 'PROCESSING', $1, $2, 100 * $2)`,
+        [on_failure, failed, failed + (on_failure === 'stop' ? 2 : 4)]
+      )
+    await migrate(url)
+    const rows = await sql('select stopped_at is not null as stopped from bulk order by bulk_no')
+    assert.deepEqual(
+      rows.map(({ stopped }) => stopped),
+      [true, false, false]
+    )
+  })
 })
+
+/** Brings an empty database to an older state, as the runner left it. */
+async function migrateUntil(sql: TestDatabase['sql'], last: string): Promise<void> {
+  await sql(
+    'create table migration (id serial primary key, name varchar(255) not null, run_on timestamp not null)'
+  )
+  for (const name of names.slice(0, names.indexOf(last) + 1)) {
+    await sql(await readFile(path.join(folder, `${name}.sql`), 'utf8'))
+    await sql('insert into migration (name, run_on) values ($1, now())', [name])
+  }
+}

@@ -20,6 +20,30 @@ testCorruptions('a corrupted state', [
     says: /does not exist or is not validated/
   },
   {
+    what: 'I7: a guard that lets everything pass',
+    sql: () => `
+      create or replace function guard_chunk() returns trigger language plpgsql as $$ begin return new; end $$`,
+    reported: () => ['I7 function guard_chunk'],
+    says: /it is not what the migrations made/
+  },
+  {
+    what: 'I7: a guard of two',
+    sql: () => 'drop index incident_open',
+    reported: () => ['I7 unique index incident_open on incident'],
+    says: /nothing keeps a second row out/
+  },
+  {
+    what: 'I7: a rule of how bulks end that is not ours',
+    sql: () => `
+      create or replace function final_bulk_status(transfer_count int4, executed_count int4, failed_count int4)
+      returns bulk_status language sql immutable parallel safe
+      return case when executed_count = 0 and failed_count = 0 then 'FAILED'::bulk_status
+                  when executed_count = transfer_count then 'COMPLETED'::bulk_status
+                  when executed_count > 0 then 'PARTIALLY_COMPLETED'::bulk_status else 'FAILED'::bulk_status end`,
+    reported: () => Array<string>(3).fill('I7 function final_bulk_status'),
+    says: /it makes a bulk of 2 transfers, 0 executed and 0 failed, FAILED/
+  },
+  {
     what: 'I7: an outcome from before the bulk',
     sql: (h) => `
       update outcome set recorded_at = recorded_at - interval '1 day'

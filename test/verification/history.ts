@@ -12,6 +12,7 @@ import { logOf } from '../support/scripted-bank.ts'
 
 export interface SmallBulk {
   bulk_no: string
+  id: string
   /** How violations name it, its transfers and its chunks. */
   name: string
   transfer: (seq: number) => string
@@ -61,8 +62,13 @@ export async function makeHistory(): Promise<History> {
   }
 }
 
-export async function submit(context: Context, organization_id: number, amounts: string[]): Promise<string> {
-  const bulk = aBulk({ credit_transfers: amounts.map((amount) => aTransfer({ amount })) })
+export async function submit(
+  context: Context,
+  organization_id: number,
+  amounts: string[],
+  on_failure: 'continue' | 'stop' = 'continue'
+): Promise<string> {
+  const bulk = aBulk({ credit_transfers: amounts.map((amount) => aTransfer({ amount })), on_failure })
   const submission = await submitBulk(context, organization_id, bulk)
   assert.equal(submission.outcome, 'accepted')
   return bulk.request_id
@@ -74,7 +80,7 @@ export async function workOnce(context: Context): Promise<void> {
   await executeClaim(context, claim)
 }
 
-async function findBulks(database: TestDatabase, request_ids: string[]): Promise<SmallBulk[]> {
+export async function findBulks(database: TestDatabase, request_ids: string[]): Promise<SmallBulk[]> {
   const rows = await database.sql<{
     organization_id: number
     request_id: string
@@ -87,6 +93,7 @@ async function findBulks(database: TestDatabase, request_ids: string[]): Promise
   )
   return rows.map((row) => ({
     bulk_no: row.bulk_no,
+    id: row.request_id,
     name: `bulk ${row.request_id} of organization ${row.organization_id}`,
     transfer: (seq) => `transfer ${row.bulk_reference}-${seq}`,
     reference: (seq) => `${row.bulk_reference}-${seq}`
