@@ -134,7 +134,7 @@ async function openContradiction(context: Context, notice: DueNotice): Promise<v
   await openIncident(context, {
     kind: 'contradictory-result',
     subject: `transfer ${transferId(notice.bulk_reference, seq)}`,
-    details: `it is ${outcome ?? 'open'}${returned_minor === null ? '' : `, ${returned_minor} minor units returned`}, and by ${source} it was told to be ${status} of ${amount_minor}`,
+    details: `it is ${outcome ?? 'open'}${returned_minor === null ? '' : `, ${returned_minor} minor units returned`}, and by ${source} it was told to be ${status}${status === 'RETURNED' ? `, ${amount_minor} minor units` : ''}`,
     organization_id,
     bulk_no,
     seq

@@ -89,9 +89,8 @@ export const mutants: Mutant[] = [
   {
     name: 'a dead worker is never replaced',
     file: queries,
-    find: 'select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c\n       where',
-    replace:
-      'select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c\n       where c.worker is null and'
+    find: 'const free = `not (',
+    replace: 'const free = `c.worker is null and not ('
   },
   {
     name: 'the reserve of a failed transfer is not released',
