@@ -37,3 +37,9 @@ export function formatAmount(amountMinor: bigint, currency: Currency): string {
   const digits = (amountMinor < 0n ? -amountMinor : amountMinor).toString().padStart(decimals + 1, '0')
   return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`
 }
+
+/** An amount that somebody else wrote, in minor units; 0, which no transfer has, if it can't be read. */
+export function amountOrNone(text: string, currency: string): bigint {
+  const parsed = isCurrency(currency) ? parseAmount(text, currency) : null
+  return parsed?.outcome === 'ok' ? parsed.amount_minor : 0n
+}

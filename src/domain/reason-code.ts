@@ -26,7 +26,7 @@ export const reasonCodes: Record<string, { message: string; retryable: boolean }
     message: 'The bank that pays is not registered with the clearing under this BIC.',
     retryable: false
   },
-  DUPL: { message: 'It was paid twice.', retryable: false },
+  DUPL: { message: 'The same thing was paid twice.', retryable: false },
   FOCR: { message: 'It came back because the bank asked for it to be recalled.', retryable: false },
   FRAD: { message: 'It came back because of fraud.', retryable: false },
   MD07: { message: 'The payee has died.', retryable: false },

@@ -21,7 +21,7 @@ export const insertNotices = statement(
   { nr: 'int8', organization_id: 'int4?', bulk_no: 'int8?', seq: 'int2', outcome: 'text?', fits: 'bool' },
   `with said as materialized (
      select n.nr, n.notice_id, n.status, n.amount_minor, n.reason_code, n.reason, n.seq,
-            b.organization_id, b.bulk_no, o.status as outcome,
+            t.organization_id, t.bulk_no, o.status as outcome,
             coalesce(t.counterparty_iban = n.iban and b.currency = n.currency
               and case n.status when 'RETURNED' then n.amount_minor between 1 and t.amount_minor
                                 else n.amount_minor = t.amount_minor end, false) as fits

@@ -1,7 +1,7 @@
 import type { BankAnswer } from '../banking/connector.ts'
-import { type BankNotice, storableText } from '../banking/bank-notice.ts'
+import type { BankNotice } from '../banking/bank-notice.ts'
 import type { Context } from '../context.ts'
-import { isCurrency, parseAmount } from '../domain/money.ts'
+import { amountOrNone } from '../domain/money.ts'
 import { parseTransferId, transferId } from '../domain/reference.ts'
 import { openIncident } from '../incidents/incidents.ts'
 import {
@@ -40,10 +40,9 @@ export async function receiveNotices(
     bulk_references: ours.map(({ bulk_reference }) => bulk_reference),
     seqs: ours.map(({ seq }) => seq),
     statuses: ours.map(({ status }) => (status === 'REJECTED' ? 'FAILED' : status)),
-    amounts_minor: ours.map(amountMinor),
-    // What can't be stored can't even be compared; so changed, it fits no transfer.
-    currencies: ours.map(({ currency }) => storableText(currency)),
-    ibans: ours.map(({ counterparty_iban }) => storableText(counterparty_iban)),
+    amounts_minor: ours.map(({ amount, currency }) => amountOrNone(amount, currency)),
+    currencies: ours.map(({ currency }) => currency),
+    ibans: ours.map(({ counterparty_iban }) => counterparty_iban),
     reason_codes: ours.map(({ status, reason_code }) =>
       status === 'REJECTED' ? (reason_code ?? 'NARR') : reason_code
     ),
@@ -56,12 +55,6 @@ export async function receiveNotices(
       return { notice, verdict: 'unknown-payment', organization_id: null, bulk_no: null, outcome: null }
     return { notice, verdict: row.fits ? 'kept' : 'different-payment', ...row }
   })
-}
-
-/** An amount that can't be read fits no transfer. */
-function amountMinor({ amount, currency }: BankNotice): bigint {
-  const parsed = isCurrency(currency) ? parseAmount(amount, currency) : null
-  return parsed?.outcome === 'ok' ? parsed.amount_minor : 0n
 }
 
 /** What the bank told by itself of transfers that may have been sent, as answers; where it told two ends, none. */

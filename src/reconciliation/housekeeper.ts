@@ -69,16 +69,20 @@ export class Housekeeper {
     const [taken] = await takeJob(this.#context.db, { names, lease_ms: jobLeaseMs })
     const job = this.#jobs.find(({ name }) => name === taken?.name)
     if (taken === undefined || job === undefined) return
-    const { state, result } = await job.run(taken.state as object)
     const { name, every_ms } = job
-    await putJob(this.#context.db, {
-      name,
-      state: JSON.stringify(state),
-      result,
-      due_in_ms: every_ms,
-      done: true
-    })
-    this.#context.log.debug({ job: name, result }, 'job done')
+    const { state, result, done } = await this.#try(job, taken.state as object)
+    await putJob(this.#context.db, { name, state: JSON.stringify(state), result, due_in_ms: every_ms, done })
+    this.#context.log.debug({ job: name, result }, 'job ended')
+  }
+
+  /** One that fails is tried again when it is due the next time, from where it was. */
+  async #try(job: Job, state: object): Promise<{ state: object; result: string; done: boolean }> {
+    try {
+      return { ...(await job.run(state)), done: true }
+    } catch (error) {
+      this.#context.log.error({ err: error, job: job.name }, 'a job failed')
+      return { state, result: 'failed; the log says why', done: false }
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { StatementEntry } from '../banking/connector.ts'
 import type { Context } from '../context.ts'
-import { isCurrency, parseAmount } from '../domain/money.ts'
+import { amountOrNone } from '../domain/money.ts'
 import { parseTransferId, transferId } from '../domain/reference.ts'
 import { receiveNotices } from '../execution/notices.ts'
 import { openIncident, type IncidentKind } from '../incidents/incidents.ts'
@@ -72,7 +72,7 @@ async function compareEntries(context: Context, entries: StatementEntry[]): Prom
     kinds: ours.map(({ kind }) => kind),
     bulk_references: ours.map(({ bulk_reference }) => bulk_reference),
     seqs: ours.map(({ seq }) => seq),
-    amounts_minor: ours.map(amountMinor),
+    amounts_minor: ours.map(({ amount, currency }) => amountOrNone(amount, currency)),
     currencies: ours.map(({ currency }) => currency),
     ibans: ours.map(({ counterparty_iban }) => counterparty_iban),
     booked_ats: ours.map(({ booked_at }) => booked_at.toISOString())
@@ -81,11 +81,6 @@ async function compareEntries(context: Context, entries: StatementEntry[]): Prom
   const pairs = entries.map((entry) => ({ entry, line: lineOf.get(entry.entry_no) }))
   await passOn(context, pairs)
   for (const { entry, line } of pairs) await reportDifference(context, entry, line)
-}
-
-function amountMinor({ amount, currency }: StatementEntry): bigint {
-  const parsed = isCurrency(currency) ? parseAmount(amount, currency) : null
-  return parsed?.outcome === 'ok' ? parsed.amount_minor : 0n
 }
 
 /** What the ledger does not have yet, or otherwise, goes the way of everything that the bank tells by itself. */
