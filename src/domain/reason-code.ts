@@ -29,7 +29,7 @@ export const reasonCodes: Record<string, { message: string; retryable: boolean }
   DUPL: { message: 'The same thing was paid twice.', retryable: false },
   FOCR: { message: 'It came back because the bank asked for it to be recalled.', retryable: false },
   FRAD: { message: 'It came back because of fraud.', retryable: false },
-  MD07: { message: 'The payee has died.', retryable: false },
+  MD07: { message: 'The payee is no longer alive.', retryable: false },
   MS02: { message: 'The payee refuses the transfer without a reason. Ask the payee.', retryable: false },
   MS03: { message: 'The bank gave no reason. Ask the bank, or the payee.', retryable: true },
   NARR: { message: 'The bank refused the order as it is; its own words say why.', retryable: false },

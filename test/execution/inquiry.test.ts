@@ -29,6 +29,19 @@ const makeOld = (organizationId: number, age: string) =>
     update chunk set since = now() - interval '${age}' where organization_id = ${organizationId} and due_at is not null;
     commit`)
 
+describe('what the bank has taken', () => {
+  it('is asked about within half a second, and then ever less often', async () => {
+    const { context, organizationId } = await arrange({ transfers: 1 })
+    context.bank.script = () => ({ outcome: 'taken' })
+    await executeClaim(context, await claim(context))
+    assert.ok((await wait(organizationId)) < 500)
+    await makeOld(organizationId, '2 minutes')
+    await letTimePass()
+    await executeClaim(context, await claim(context))
+    assert.ok((await wait(organizationId)) > 50_000)
+  })
+})
+
 describe('what is UNKNOWN', () => {
   it('is asked about ever less often, up to every five minutes, and leaves next to no trail', async () => {
     const { context, organizationId, transfers, counts } = await arrange({ transfers: 2 })

@@ -4,6 +4,8 @@ export interface Mutant {
   file: string
   find: string
   replace: string
+  /** Test files, of which one has to fail; the simulation finds most of these bugs too, and takes longer. */
+  tests: string[]
 }
 
 const queries = 'src/execution/queries.ts'
@@ -20,51 +22,59 @@ export const mutants: Mutant[] = [
        and c.seqs <@ :seqs`,
     replace: `join unnest(:chunk_nos, :epochs) as h (chunk_no, old) using (chunk_no)
      where c.organization_id = :organization_id and c.bulk_no = :bulk_no and c.due_at is not null
-       and c.seqs <@ :seqs`
+       and c.seqs <@ :seqs`,
+    tests: ['execution/execute', 'execution/concurrency']
   },
   {
     name: 'release on timeout: silence counts as a failure',
     file: interpretation,
     find: 'return goesOn(stillOpen, answer.cause)',
-    replace: "return { seq, status: 'FAILED', reason_code: 'MS03', reason: answer.cause, due_in_ms: 0 }"
+    replace: "return { seq, status: 'FAILED', reason_code: 'MS03', reason: answer.cause, due_in_ms: 0 }",
+    tests: ['execution/execute']
   },
   {
     name: 'retry under a new reference',
     file: execution,
     find: 'reference: transferId(transfer.bulk_reference, transfer.seq),',
     replace:
-      'reference: `${transferId(transfer.bulk_reference, transfer.seq)}${transfer.attempts > 1 ? "r" : ""}`,'
+      'reference: `${transferId(transfer.bulk_reference, transfer.seq)}${transfer.attempts > 1 ? "r" : ""}`,',
+    tests: ['execution/execute']
   },
   {
     name: 'not found means failed',
     file: interpretation,
     find: "return goesOn('UNKNOWN', 'the bank does not know it')",
-    replace: "return { seq, status: 'FAILED', reason_code: 'MS03', reason: 'unknown', due_in_ms: 0 }"
+    replace: "return { seq, status: 'FAILED', reason_code: 'MS03', reason: 'unknown', due_in_ms: 0 }",
+    tests: ['execution/execute', 'execution/inquiry']
   },
   {
     name: 'what a dead worker held counts as never sent',
     file: interpretation,
     find: "return transfer.status === 'PROCESSING' && transfer.epoch === 1",
-    replace: "return transfer.status === 'PROCESSING'"
+    replace: "return transfer.status === 'PROCESSING'",
+    tests: ['execution/execute']
   },
   {
     name: 'an unknown outcome goes back to those that may be cancelled',
     file: interpretation,
     find: "return goesOn(fresh ? 'PENDING' : stillOpen, answer.cause, answer.retry_after_ms)",
-    replace: "return goesOn('PENDING', answer.cause, answer.retry_after_ms)"
+    replace: "return goesOn('PENDING', answer.cause, answer.retry_after_ms)",
+    tests: ['execution/execute']
   },
   {
     name: 'the reserve is not part of the check of funds',
     file: 'src/transfers/accept-queries.ts',
     find: 'and balance_minor - reserved_minor >= :total_minor',
-    replace: 'and balance_minor >= :total_minor'
+    replace: 'and balance_minor >= :total_minor',
+    tests: ['transfers/submit-bulk']
   },
   {
     name: 'acknowledged before it is committed',
     file: 'src/transfers/submit-bulk.ts',
     find: "if (isUniqueViolation(error, 'bulk_organization_id_request_id_key')) return null",
     replace:
-      "if (!isUniqueViolation(error, 'transfer_retry_pkey')) return { bulk_no: 0n, accepted_at: new Date(context.clock.nowMs()) }"
+      "if (!isUniqueViolation(error, 'transfer_retry_pkey')) return { bulk_no: 0n, accepted_at: new Date(context.clock.nowMs()) }",
+    tests: ['http/submit']
   },
   {
     name: 'cancel takes what a worker is sending',
@@ -72,85 +82,99 @@ export const mutants: Mutant[] = [
     find: `and c.due_at is not null
        and c.status = 'PENDING'`,
     replace: `and c.due_at is not null
-       and c.status in ('PENDING', 'PROCESSING')`
+       and c.status in ('PENDING', 'PROCESSING')`,
+    tests: ['execution/cancel']
   },
   {
     name: 'what was put back to a cancelled bulk is sent',
     file: execution,
     find: 'if (transfer.stopped) return cancelled(transfer.seq, reasonToStop.earlier)',
-    replace: 'if (transfer.stopped && transfer.seq < 0) return cancelled(transfer.seq, reasonToStop.earlier)'
+    replace: 'if (transfer.stopped && transfer.seq < 0) return cancelled(transfer.seq, reasonToStop.earlier)',
+    tests: ['execution/cancel']
   },
   {
     name: 'on_failure stop does not stop',
     file: queries,
     find: "or (b.on_failure = 'stop' and t.failed_count > 0)",
-    replace: ''
+    replace: '',
+    tests: ['execution/stop']
   },
   {
     name: 'a dead worker is never replaced',
     file: queries,
     find: 'const free = `not (',
-    replace: 'const free = `c.worker is null and not ('
+    replace: 'const free = `c.worker is null and not (',
+    tests: ['execution/fairness', 'ledger/model']
   },
   {
     name: 'the reserve of a failed transfer is not released',
     file: queries,
     find: 'reserved_minor = a.reserved_minor - t.ended_minor,',
-    replace: 'reserved_minor = a.reserved_minor - t.executed_minor,'
+    replace: 'reserved_minor = a.reserved_minor - t.executed_minor,',
+    tests: ['execution/execute']
   },
   {
     name: 'a bulk counts its failures without their amount',
     file: queries,
     find: 'failed_minor = b.failed_minor + t.failed_minor,',
-    replace: 'failed_minor = b.failed_minor + 0 * t.failed_minor,'
+    replace: 'failed_minor = b.failed_minor + 0 * t.failed_minor,',
+    tests: ['execution/retry-failed']
   },
   {
     name: 'other content under a taken request_id is answered as a replay',
     file: 'src/transfers/submit-bulk.ts',
     find: 'content_hash !== null && taken.content_hash.equals(content_hash)',
-    replace: 'content_hash !== null'
+    replace: 'content_hash !== null',
+    tests: ['transfers/submit-bulk']
   },
   {
     name: 'what a bank that took a payment says of it later is not asked for',
     file: interpretation,
     find: "return goesOn('SENT', 'the bank has taken it; its result is to come')",
-    replace: "return { ...goesOn('SENT', 'taken'), due_in_ms: 86_400_000 }"
+    replace: "return { ...goesOn('SENT', 'taken'), due_in_ms: 86_400_000 }",
+    tests: ['execution/execute', 'execution/inquiry']
   },
   {
     name: 'a notice of the bank is believed without its signature',
     file: 'src/banking/bank-notice.ts',
     find: "return timingSafeEqual(right, Buffer.from(match[2], 'hex'))",
-    replace: 'return right.length > 0'
+    replace: 'return right.length > 0',
+    tests: ['http/bank-notices']
   },
   {
     name: 'the same notice twice is two notices',
     file: 'src/execution/notice-queries.ts',
     find: `order by organization_id, bulk_no, seq, notice_id
      on conflict do nothing`,
-    replace: 'order by organization_id, bulk_no, seq, notice_id'
+    replace: 'order by organization_id, bulk_no, seq, notice_id',
+    tests: ['execution/notices']
   },
   {
     name: 'a notice that contradicts the recorded end is dropped without an incident',
     file: 'src/execution/notices.ts',
     find: 'else await openContradiction(context, notice)',
-    replace: 'else if (notice.seq < 0) await openContradiction(context, notice)'
+    replace: 'else if (notice.seq < 0) await openContradiction(context, notice)',
+    tests: ['execution/notices']
   },
   {
     name: 'retry-failed takes what was retried before',
     file: 'src/transfers/retry-failed.ts',
     find: "o.status = 'FAILED'\n       and not exists",
-    replace: "o.status = 'FAILED'\n       and true or exists"
+    replace: "o.status = 'FAILED'\n       and true or exists",
+    tests: ['execution/retry-failed']
   },
   {
     name: 'the breaker never opens',
     file: 'src/execution/bank-gate.ts',
     find: 'const failuresToClose = 20',
-    replace: 'const failuresToClose = Infinity'
+    replace: 'const failuresToClose = Infinity',
+    tests: ['execution/bank-gate']
   },
   {
     name: 'a second booking on the statement goes unnoticed',
     file: 'src/reconciliation/reconcile.ts',
     find: 'else if (line.earlier_entry_no !== null)',
-    replace: 'else if (line.earlier_entry_no === -1n)'
+    replace: 'else if (line.earlier_entry_no === -1n)',
+    tests: ['reconciliation/reconcile']
   }
 ]
