@@ -99,7 +99,7 @@ export async function askBank(context: Context, claim: Claim): Promise<Result[]>
     // nearly every transfer when the bank was away, and 3000 of them then took 12 s instead of 5.
     const random = context.random.fraction()
     const told = claim.transfers.every(isFresh)
-      ? new Map<number, BankAnswer>()
+      ? new Map<number, BankAnswer | null>()
       : await readToldAnswers(context, claim)
     return await Promise.all(
       claim.transfers.map((transfer) => askAboutTransfer(context, { claim, transfer, told }, random))
@@ -188,7 +188,7 @@ function leaseOf({ organization_id, bulk_no, chunk_nos, epochs }: Claim) {
 
 async function askAboutTransfer(
   context: Context,
-  question: { claim: Claim; transfer: ClaimedTransfer; told: Map<number, BankAnswer> },
+  question: { claim: Claim; transfer: ClaimedTransfer; told: Map<number, BankAnswer | null> },
   random: number
 ): Promise<Result> {
   const { claim, transfer, told } = question
@@ -198,7 +198,8 @@ async function askAboutTransfer(
     // The bank told of some of them by itself; then the others are not asked about out of turn.
     const answer = told.get(transfer.seq)
     if (answer) return interpretAnswer(answer, transfer, random)
-    if (transfer.status !== 'PROCESSING') return putBack(transfer, inquiryMs(transfer.since_ms, random))
+    if (answer === undefined && transfer.status !== 'PROCESSING')
+      return putBack(transfer, inquiryMs(transfer.since_ms, random))
   }
   const options: CallOptions = {
     again: !isFresh(transfer) || transfer.attempts > 1,

@@ -45,8 +45,8 @@ export const insertNotices = statement(
 export const selectResultNotices = statement(
   'select-result-notices',
   { organization_id: 'int4', bulk_no: 'int8', seqs: 'int2[]' },
-  { seq: 'int2', status: 'text', reason_code: 'text?', reason: 'text?' },
-  `select seq, status::text, reason_code, reason from notice
+  { seq: 'int2', source: 'text', status: 'text', reason_code: 'text?', reason: 'text?' },
+  `select seq, source, status::text, reason_code, reason from notice
    where organization_id = :organization_id and bulk_no = :bulk_no and seq = any (:seqs) and due_at is not null
      and status in ('EXECUTED', 'FAILED')
    order by seq, received_at, source, notice_id`

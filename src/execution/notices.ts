@@ -57,21 +57,28 @@ export async function receiveNotices(
   })
 }
 
-/** What the bank told by itself of transfers that may have been sent, as answers; where it told two ends, none. */
+/**
+ * What was told of transfers that may have been sent, as answers; null where the bank has to be asked all the same: it
+ * told two ends, or rejected by callback. A wrong rejection would let the client send again what the bank executed, and
+ * one more inquiry is cheap; an execution is believed, since that moves money out once and the statement tells if not.
+ */
 export async function readToldAnswers(
   context: Context,
   claim: { organization_id: number; bulk_no: bigint; transfers: { seq: number }[] }
-): Promise<Map<number, BankAnswer>> {
+): Promise<Map<number, BankAnswer | null>> {
   const { organization_id, bulk_no, transfers } = claim
   const rows = await selectResultNotices(context.db, {
     organization_id,
     bulk_no,
     seqs: transfers.map(({ seq }) => seq)
   })
-  const told = new Map<number, BankAnswer>()
-  for (const { seq, status, reason_code, reason } of rows) {
+  const told = new Map<number, BankAnswer | null>()
+  for (const { seq, source, status, reason_code, reason } of rows) {
     const contradicted = rows.some((other) => other.seq === seq && other.status !== status)
-    if (contradicted) continue
+    if (contradicted || (status === 'FAILED' && source === 'callback')) {
+      if (!told.has(seq)) told.set(seq, null)
+      continue
+    }
     told.set(
       seq,
       status === 'EXECUTED'

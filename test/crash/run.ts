@@ -7,8 +7,9 @@ import { startSandboxBank } from '../../src/sandbox-bank/start-sandbox-bank.ts'
 import { launch, makePlace, type Place, type Program } from '../e2e/program.ts'
 import { isAlive, until } from '../e2e/processes.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { createStubbornClient, type StubbornClient } from '../support/stubborn-client.ts'
-import { startBankLine } from './bank-line.ts'
+import { startLine, type Line } from '../support/line.ts'
+import { askOnce, createStubbornClient, type StubbornClient } from '../support/stubborn-client.ts'
+import { isInOrder, resolveByOperator } from './heal.ts'
 import { newStory, runSteps, type Story } from './workload.ts'
 
 /** A test, or the hooks of a file. */
@@ -40,21 +41,38 @@ const settings = {
   POLL_MS: '100',
   WORKER_LANES: '2',
   CHUNK_SIZE: '5',
-  DATABASE_CONNECTIONS: '4'
+  DATABASE_CONNECTIONS: '4',
+  LOG_LEVEL: 'warn',
+  // Longer than a third of the lease, so that a worker renews it while the bank is silent.
+  BANK_TIMEOUT_MS: '500',
+  // What the bank refuses, after a crash may have sent it before, is failed after this.
+  BANK_SETTLEMENT_WINDOW_MS: '1000',
+  BANK_CALLBACK_SECRET: 'what only the bank knows',
+  RECONCILE_EVERY_MS: '300',
+  SWEEP_EVERY_MS: '500',
+  AUDIT_EVERY_MS: '1000'
 }
 
 export async function makeInstallation(scope: Scope): Promise<Installation> {
   const place = await makePlace(scope, settings)
   const database = await createTestDatabase()
-  const bank = await startSandboxBank({ port: 0, logFile: path.join(place.folder, 'bank.jsonl') })
-  const line = await startBankLine(bank.url)
-  scope.after(() => {
-    line.close()
-    return bank.stop()
+  // The API has another port after each start; the bank is told one.
+  const toApi = await startLine()
+  const bank = await startSandboxBank({
+    port: 0,
+    logFile: path.join(place.folder, 'bank.jsonl'),
+    callback: {
+      url: `http://127.0.0.1:${toApi.port}/bank/notices`,
+      secret: settings.BANK_CALLBACK_SECRET
+    }
+  })
+  scope.after(async () => {
+    await bank.stop()
+    await toApi.close()
   })
   Object.assign(place.environment, {
     DATABASE_URL: database.url,
-    BANK_URL: line.url,
+    BANK_URL: bank.url,
     NODE_COMPILE_CACHE: compileCache
   })
   const programs: Program[] = []
@@ -63,7 +81,7 @@ export async function makeInstallation(scope: Scope): Promise<Installation> {
     place,
     database,
     bankUrl: bank.url,
-    client: createStubbornClient(() => findUrl(programs)),
+    client: createStubbornClient(() => findUrl(programs, toApi)),
     story: newStory(),
     programs,
     start(settings = {}) {
@@ -79,11 +97,13 @@ export async function makeInstallation(scope: Scope): Promise<Installation> {
   }
 }
 
-/** Where the program that was started last says that its API is, if it lives. */
-function findUrl(programs: Program[]): string | undefined {
+/** Where the program that was started last says that its API is, if it lives; the bank calls there, too. */
+function findUrl(programs: Program[], toApi: Line): string | undefined {
   const last = programs.at(-1)
   if (last === undefined || !isAlive(last.pid)) return undefined
-  return /Bulkhead is ready at (\S+)/.exec(last.stderr())?.[1]
+  const url = /Bulkhead is ready at (\S+)/.exec(last.stderr())?.[1]
+  if (url !== undefined) toApi.lead(Number(new URL(url).port))
+  return url
 }
 
 function countLines(file: string): Map<string, number> {
@@ -94,15 +114,19 @@ function countLines(file: string): Map<string, number> {
   return counts
 }
 
-/** Has the client do everything, until all that was accepted is final. */
+/** Has the client do everything and the bank's time pass, until all that was accepted has ended as it has to. */
 export async function workOff(installation: Installation): Promise<void> {
-  const { client, story } = installation
+  const { client, story, bankUrl } = installation
   await runSteps(client, story)
-  await until('every bulk is final', async () => {
-    await sleep(50) // the program is to work, not to answer
-    const ids = story.accepted.map(({ bulk }) => bulk.request_id)
-    const statuses = await Promise.all(ids.map((id) => client.get(`/transfers/bulk/${id}/status`)))
-    return statuses.every(({ body }) => (body as { final: boolean }).final)
+  await until('everything has ended', async () => {
+    await sleep(100) // the program is to work, not to answer
+    await askOnce(`${bankUrl}/clock/advance`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ seconds: 5 })
+    })
+    await resolveByOperator(installation)
+    return isInOrder(installation)
   })
 }
 
@@ -118,5 +142,7 @@ export async function keepRunning(
     if (end === undefined) return killed
     const { code, signal } = end
     assert.equal(signal, 'SIGKILL', `it ended with code ${code}: ${program.stderr()}${program.stdout()}`)
+    // Housekeeping that a dead process had taken waits for five minutes; they are over.
+    await installation.database.sql(`update job set due_at = now() where due_at > now()`)
   }
 }

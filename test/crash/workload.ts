@@ -1,19 +1,29 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { findScenario, scenarios } from '../../src/sandbox-bank/scenarios.ts'
 import type { BulkRequest } from '../../src/transfers/bulk-request.ts'
 import { aBulk, aTransfer, payer } from '../support/builders.ts'
 import type { Answer } from '../support/api.ts'
 import type { StubbornClient } from '../support/stubborn-client.ts'
-import { faultyDescriptions } from './bank-line.ts'
+
+/** A bulk that the client was told it has, and how it asked for it. */
+export interface Accepted {
+  bulk: BulkRequest
+  request: { path: string; body: unknown }
+  answer: unknown
+}
 
 /** What a client has done and was told; the end is checked against it. */
 export interface Story {
-  accepted: { bulk: BulkRequest; answer: unknown }[]
+  accepted: Accepted[]
   /** Ids of bulks that must not be there. */
   refused: string[]
+  retried: { parent_id: string; child_id: string }[]
 }
 
 export function newStory(): Story {
-  return { accepted: [], refused: [] }
+  return { accepted: [], refused: [], retried: [] }
 }
 
 type Step = (client: StubbornClient, story: Story) => Promise<void>
@@ -24,9 +34,8 @@ type Step = (client: StubbornClient, story: Story) => Promise<void>
  */
 const steps: Step[] = [
   async function lookAround(client) {
-    assert.equal((await client.get('/health/ready')).status, 200)
-    assert.equal((await client.get('/accounts')).status, 200)
-    assert.equal((await client.get(`/accounts/${payer.organization_iban}`)).status, 200)
+    for (const path of ['/health/ready', '/accounts', `/accounts/${payer.organization_iban}`, '/incidents'])
+      assert.equal((await client.get(path)).status, 200, path)
     assert.equal((await client.get('/accounts/FR0000000000000000000000000')).status, 404)
   },
   async function tryDry(client, story) {
@@ -41,16 +50,40 @@ const steps: Step[] = [
       aBulk({ credit_transfers: payees.map((payee) => aTransfer({ amount: '10.00', ...payee })) })
     )
   },
+  async function cancelWhatIsPartlySent(client, story) {
+    // One chunk of a bulk that stops is out at a time, and the bank is silent about its first transfer.
+    const bulk = aBulk({
+      on_failure: 'stop',
+      label: cancelled,
+      credit_transfers: severalTo('timeout-then-executed')
+    })
+    await submit(client, story, bulk)
+    const path = `/transfers/bulk/${bulk.request_id}`
+    await untilStatus(client, path, ({ pending }) => pending.count < bulk.credit_transfers.length)
+    for (let time = 0; time < 2; time++)
+      // After a crash it may have ended before the client comes to it.
+      assert.ok([200, 409].includes((await client.post(`${path}/cancel`, {})).status))
+  },
   async function payUntilTheFirstFailure(client, story) {
-    const [first, ...others] = Array.from({ length: 12 }, () => aTransfer({ amount: '1.00' }))
-    const rejected = { ...first!, counterparty_iban: closedAccount }
-    await submit(client, story, aBulk({ on_failure: 'stop', credit_transfers: [rejected, ...others] }))
+    await submit(client, story, aBulk({ on_failure: 'stop', credit_transfers: severalTo('reject-AC04') }))
+  },
+  async function retryWhatFailed(client, story) {
+    const { bulk: parent } = story.accepted.at(-1)!
+    const path = `/transfers/bulk/${parent.request_id}`
+    await untilStatus(client, path, ({ failed }) => failed.count > 0)
+    const [failed] = parent.credit_transfers
+    const bulk: BulkRequest = { ...parent, request_id: randomUUID(), credit_transfers: [failed!] }
+    const { request_id } = bulk
+    await submit(client, story, bulk, { path: `${path}/retry-failed`, body: { request_id } })
+    story.retried.push({ parent_id: parent.request_id, child_id: request_id })
+    expectRefusal(await client.post(`${path}/retry-failed`, { request_id: randomUUID() }), 'nothing-to-retry')
   },
   async function sendTheSameAgain(client, story) {
-    const { bulk, answer } = story.accepted.at(-1)!
-    const again = await client.post('/transfers/bulk', bulk)
-    assert.equal(again.headers.get('idempotent-replayed'), 'true')
-    assert.deepEqual(again.body, answer)
+    for (const { request, answer } of story.accepted.slice(-2)) {
+      const again = await client.post(request.path, request.body)
+      assert.equal(again.headers.get('idempotent-replayed'), 'true')
+      assert.deepEqual(again.body, answer)
+    }
   },
   async function useAnIdAgain(client, story) {
     const { request_id } = story.accepted.at(-1)!.bulk
@@ -87,26 +120,92 @@ export async function runSteps(client: StubbornClient, story: Story): Promise<vo
   for (const step of [...steps, ...steps]) await step(client, story)
 }
 
-const closedAccount = 'DE88000000000000001004'
+const cancelled = 'cancelled by its client'
+/** The description of what only an operator ends. */
+export const needsOperator = 'An operator finds out'
+
+/** What takes no long time: no seconds of an answer, and nothing that closes the bank to others. */
+const misfortunes = [
+  'accept',
+  'reject-AC04',
+  'invalid-payment',
+  'timeout-then-not-executed',
+  'reset-before-execution',
+  '503-not-executed',
+  'timeout-then-executed',
+  'reset-after-execution',
+  'wrong-amount',
+  'accepted-then-executed',
+  'accepted-then-rejected',
+  'executed-told-before-accepted',
+  'duplicate-answer',
+  'contradiction',
+  'returned-after-5s',
+  'returned-partly',
+  'unknown-for-ever'
+]
 
 /** Whom a bulk pays; the bank's answers of every kind. */
 const payees: Partial<BulkRequest['credit_transfers'][number]>[] = [
-  ...faultyDescriptions.map((description) => ({ description })),
-  { description: 'Nothing is special about it' },
-  { counterparty_iban: closedAccount }
+  ...misfortunes.map((scenario) => ({
+    counterparty_iban: ibanOf(scenario),
+    description: `The bank's ${scenario}`
+  })),
+  { counterparty_iban: ibanOf('unknown-for-ever'), description: needsOperator }
 ]
 
-/** How a transfer of the workload must end; a bulk that stops may end it unsent. */
-export function mayEndAs(bulk: BulkRequest, index: number): string[] {
-  const { counterparty_iban } = bulk.credit_transfers[index]!
-  if (counterparty_iban === closedAccount) return ['FAILED']
-  return bulk.on_failure === 'stop' ? ['EXECUTED', 'CANCELLED'] : ['EXECUTED']
+function ibanOf(name: string): string {
+  const found = scenarios.find(({ scenario }) => scenario === name)
+  assert.ok(found, `the bank knows no ${name}`)
+  return found.counterparty_iban
 }
 
-async function submit(client: StubbornClient, story: Story, bulk: BulkRequest): Promise<void> {
-  const answer = await client.post('/transfers/bulk', bulk)
-  assert.equal(answer.status, 201)
-  story.accepted.push({ bulk, answer: answer.body })
+/** The first of twelve has this payee, the others are ordinary. */
+function severalTo(scenario: string): BulkRequest['credit_transfers'] {
+  const [first, ...others] = Array.from({ length: 12 }, () => aTransfer({ amount: '1.00' }))
+  return [{ ...first!, counterparty_iban: ibanOf(scenario) }, ...others]
+}
+
+/** How a transfer of the workload must end; of a bulk that stops it may end unsent. */
+export function mayEndAs(bulk: BulkRequest, index: number): string[] {
+  const { counterparty_iban, description } = bulk.credit_transfers[index]!
+  const expected = findScenario(counterparty_iban)?.expected_status ?? 'EXECUTED'
+  const end = description === needsOperator ? 'FAILED' : expected
+  const mayBeUnsent = bulk.on_failure === 'stop' && (index > 0 || bulk.label === cancelled)
+  return mayBeUnsent ? [end, 'CANCELLED'] : [end]
+}
+
+/** Whether the bank tells of it by callback what is not true. */
+export function isContradicted({ counterparty_iban }: { counterparty_iban: string }): boolean {
+  return findScenario(counterparty_iban)?.scenario === 'contradiction'
+}
+
+interface Progress {
+  pending: { count: number }
+  failed: { count: number }
+}
+
+async function untilStatus(
+  client: StubbornClient,
+  path: string,
+  holds: (status: Progress) => boolean
+): Promise<void> {
+  for (;;) {
+    const status = await client.get(`${path}/status`)
+    if (holds(status.body as Progress)) return
+    await sleep(20)
+  }
+}
+
+async function submit(
+  client: StubbornClient,
+  story: Story,
+  bulk: BulkRequest,
+  request: Accepted['request'] = { path: '/transfers/bulk', body: bulk }
+): Promise<void> {
+  const answer = await client.post(request.path, request.body)
+  assert.equal(answer.status, 201, JSON.stringify(answer.body))
+  story.accepted.push({ bulk, request, answer: answer.body })
 }
 
 async function beRefused(

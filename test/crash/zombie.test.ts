@@ -15,6 +15,9 @@ const effects = [
   'record-results'
 ]
 
+/** What an inquiry about the payment that stays unknown for ever leaves as it is. */
+const tables = ['account', 'outcome', 'posting', 'transfer', 'transfer_return', 'transfer_retry', 'incident']
+
 describe('paused past its lease', { skip: process.platform === 'win32', concurrency: 2 }, () => {
   for (const effect of effects)
     for (const side of ['before', 'after'])
@@ -33,12 +36,12 @@ async function pause(t: TestContext, effect: string, side: string): Promise<void
   await until('it has come to the point', () => (installation.reached().get(`${side} ${effect}`) ?? 0) > 0)
   installation.start()
   await work
-  const before = await digestTables(installation.database)
+  const before = await digestTables(installation.database, tables)
 
   sendSignal(zombie.pid, 'SIGCONT')
 
   await untilAwake(installation, effect)
-  assert.deepEqual(await digestTables(installation.database), before)
+  assert.deepEqual(await digestTables(installation.database, tables), before)
   await expectRight(installation)
 }
 

@@ -10,32 +10,69 @@ export interface Try {
   answer: Answer | null
 }
 
+/** One time that a bulk was cancelled, or that its failed transfers were sent again. */
+export interface Act {
+  kind: 'cancel' | 'retry'
+  bulk_id: string
+  /** Of a retry: the id of the new bulk. */
+  child_id: string
+  /** Whether the client had seen before that the bulk is final. */
+  after_final: boolean
+  started_ms: number
+  ended_ms: number
+  answer: Answer | null
+}
+
 /** All that clients did and were told, in the order in which it ended. */
 export interface History {
   tries: Try[]
+  acts: Act[]
   reads: number
   /** What a client saw at once that cannot be. */
   violations: string[]
 }
 
 export function newHistory(): History {
-  return { tries: [], reads: 0, violations: [] }
+  return { tries: [], acts: [], reads: 0, violations: [] }
 }
 
 /** Sends a bulk in once and writes down what came of it. */
 export async function submitOnce(history: History, front: string, bulk: BulkRequest): Promise<Answer | null> {
   const started_ms = performance.now()
-  const answer = await askOnce(`${front}/transfers/bulk`, {
+  const answer = await postOnce(history, `${front}/transfers/bulk`, bulk)
+  history.tries.push({ bulk, started_ms, ended_ms: performance.now(), answer })
+  return answer
+}
+
+/** Cancels a bulk or retries what failed of it, once, and writes down what came of it. */
+export async function actOnce(
+  history: History,
+  front: string,
+  act: Pick<Act, 'kind' | 'bulk_id' | 'child_id' | 'after_final'>
+): Promise<Answer | null> {
+  const started_ms = performance.now()
+  const bulk = `${front}/transfers/bulk/${act.bulk_id}`
+  const answer =
+    act.kind === 'cancel'
+      ? await postOnce(history, `${bulk}/cancel`, {})
+      : await postOnce(history, `${bulk}/retry-failed`, { request_id: act.child_id })
+  history.acts.push({ ...act, started_ms, ended_ms: performance.now(), answer })
+  return answer
+}
+
+/** Null if it was not answered, or not by more than that something is away. */
+async function postOnce(history: History, url: string, body: unknown): Promise<Answer | null> {
+  const answer = await askOnce(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(bulk),
+    body: JSON.stringify(body),
     signal: AbortSignal.timeout(5_000)
   })
-  const definite = answer instanceof Error || answer.status >= 500 ? null : answer
-  if (!(answer instanceof Error) && answer.status >= 500 && answer.status !== 503)
-    history.violations.push(`a submission was answered ${answer.status}: ${JSON.stringify(answer.body)}`)
-  history.tries.push({ bulk, started_ms, ended_ms: performance.now(), answer: definite })
-  return definite
+  if (answer instanceof Error) return null
+  if (answer.status < 500) return answer
+  if (answer.status !== 503)
+    history.violations.push(`${url} was answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+  return null
 }
 
 interface Share {

@@ -7,8 +7,8 @@ import { openDatabase } from '../../src/database/database.ts'
 import { createHttpBankLog } from '../../src/verification/http-bank-log.ts'
 import { verify } from '../../src/verification/verify.ts'
 import { chooseSeed, makeRandom } from '../support/random.ts'
-import { isAccepted, newHistory, type History } from './history.ts'
-import { judge } from './judge.ts'
+import { isAccepted, newHistory, type Act, type History } from './history.ts'
+import { judge, type End } from './judge.ts'
 import { Load } from './load.ts'
 import { Nemesis } from './nemesis.ts'
 import { measureTakeOver, readEnd, resolveUnanswered, settle } from './settle.ts'
@@ -44,16 +44,16 @@ async function run(
     if (isLong) process.stderr.write(`${line}; ${history.tries.length} tries\n`)
   })
   await untilUp(world)
-  const lastFaultAt = performance.now()
   const takeOver = await measureTakeOver(world)
   await load.stop()
   const resolved = await resolveUnanswered(world, history)
-  const settled = await settle(world, lastFaultAt, 120_000)
+  const settled = await settle(world, takeOver.killed_at_ms, 120_000)
   const end = await readEnd(world, history)
 
   const verification = await prove(world)
   t.diagnostic(describeRun({ seed, nemesis, history, resolved, bulks: end.bulks.size }))
   t.diagnostic(`checked: ${JSON.stringify(verification.checked)}`)
+  t.diagnostic(describeEnds(end))
   t.diagnostic(
     `${takeOver.chunks} chunks of a killed worker taken over after ${takeOver.took_ms} ms; all decided ${settled.decided_ms} ms after the last fault, all final after ${settled.final_ms} ms`
   )
@@ -80,11 +80,20 @@ function describeRun(what: {
   resolved: number
   bulks: number
 }): string {
-  const { tries, reads } = what.history
+  const { tries, acts, reads } = what.history
+  const count = (kind: Act['kind'], answered: boolean) =>
+    acts.filter((act) => act.kind === kind && (act.answer !== null) === answered).length
+  const told = `${count('cancel', true)} cancels and ${count('retry', true)} retries answered, ${count('cancel', false)} and ${count('retry', false)} not`
   const unanswered = tries.filter(({ answer }) => answer === null).length
   const refused = tries.filter(({ answer }) => answer !== null && !isAccepted(answer)).length
   const faults = [...what.nemesis.counts].map(([name, count]) => `${count} ${name}`)
-  return `SEED=${what.seed}; ${tries.length} tries, ${unanswered} of them unanswered, ${refused} refused, ${what.resolved} bulks resolved at the end; ${what.bulks} bulks accepted, ${reads} reads; faults: ${faults.join(', ')}`
+  return `SEED=${what.seed}; ${tries.length} tries, ${unanswered} of them unanswered, ${refused} refused, ${what.resolved} bulks resolved at the end; ${what.bulks} bulks accepted, ${told}, ${reads} reads; faults: ${faults.join(', ')}`
+}
+
+function describeEnds({ bulks, incidents }: End): string {
+  const statuses = Map.groupBy([...bulks.values()].flat(), ({ status }) => status)
+  const counts = [...statuses].map(([status, transfers]) => `${transfers.length} ${status}`)
+  return `${counts.join(', ')}; ${incidents.length} incidents`
 }
 
 /** What a person needs to find out why; it stays. */

@@ -1,15 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { scenarios } from '../../src/sandbox-bank/scenarios.ts'
 import { until } from '../e2e/processes.ts'
 import { createStubbornClient } from '../support/stubborn-client.ts'
-import { submitOnce, type History } from './history.ts'
-import type { End, EndedTransfer } from './judge.ts'
+import { actOnce, submitOnce, type History } from './history.ts'
+import type { End, EndedTransfer, ListedIncident } from './judge.ts'
 import { frontsOf, type World } from './world.ts'
 
 /**
  * Kills a worker for good in the middle of what it has claimed, and returns after how many milliseconds nothing of it
  * was left to a dead one, because the other worker had taken it over.
  */
-export async function measureTakeOver(world: World): Promise<{ took_ms: number; chunks: number }> {
+export async function measureTakeOver(
+  world: World
+): Promise<{ killed_at_ms: number; took_ms: number; chunks: number }> {
   const [worker] = world.workers
   for (;;) {
     const pid = worker!.pid
@@ -27,7 +30,7 @@ export async function measureTakeOver(world: World): Promise<{ took_ms: number; 
     }
     await until('all is taken over', async () => (await findHeld(world, pid)).length === 0, 60_000)
     worker!.release()
-    return { took_ms: Math.round(performance.now() - killedAt), chunks: held.length }
+    return { killed_at_ms: killedAt, took_ms: Math.round(performance.now() - killedAt), chunks: held.length }
   }
 }
 
@@ -46,34 +49,55 @@ export async function resolveUnanswered(world: World, history: History): Promise
   const [front = ''] = frontsOf(world)
   for (const bulk of open)
     await until('it is answered', async () => (await submitOnce(history, front, bulk)) !== null)
-  return open.size
+  const retries = history.acts.filter(({ kind }) => kind === 'retry')
+  const told = new Set(retries.filter(({ answer }) => answer !== null).map(({ child_id }) => child_id))
+  const untold = [...Map.groupBy(retries, ({ child_id }) => child_id).values()]
+    .map(([retry]) => retry!)
+    .filter(({ child_id }) => !told.has(child_id))
+  for (const retry of untold)
+    await until('it is answered', async () => (await actOnce(history, front, retry)) !== null)
+  return open.size + untold.length
 }
+
+const returningPayees = scenarios
+  .filter(({ expected_status }) => expected_status === 'RETURNED')
+  .map(({ counterparty_iban }) => counterparty_iban)
 
 interface OpenWork {
   open: number
   uncertain: number
+  /** What is still to come of what is final: returns, notices that nobody looked at, alarms that are over. */
+  to_come: number
 }
 
 export interface Settled {
-  /** Until no transfer was anything but final or UNKNOWN with an inquiry to come, and until all were final. */
+  /** Until no transfer was anything but final or open with an inquiry to come, and until all were final. */
   decided_ms: number
   final_ms: number
 }
 
-/** Returns when every transfer is final. */
+/** Returns when every transfer is final, and what was to come back has. */
 export async function settle(world: World, since_ms: number, longestMs: number): Promise<Settled> {
   let decided_ms: number | undefined
+  // Housekeeping that a killed process had taken waits for five minutes; they are over.
+  await world.sql('update job set due_at = now()')
   await until(
     'every transfer is final',
     async () => {
       await sleep(50)
       const [work] = await world.sql<OpenWork>(
-        `select count(*)::int4 as open, count(*) filter (where status = 'UNKNOWN')::int4 as uncertain
-         from chunk where due_at is not null`
+        `select count(*)::int4 as open, count(*) filter (where status in ('UNKNOWN', 'SENT'))::int4 as uncertain,
+                (select count(*) from notice where due_at is not null)::int4
+                + (select count(*) from incident where resolved_at is null and kind = 'overdue-work')::int4
+                + (select count(*) from outcome o join transfer t using (organization_id, bulk_no, seq)
+                   left join transfer_return r using (organization_id, bulk_no, seq)
+                   where o.status = 'EXECUTED' and r.seq is null and t.counterparty_iban = any ($1))::int4 as to_come
+         from chunk where due_at is not null`,
+        [returningPayees]
       )
       if (work?.open === work?.uncertain) decided_ms ??= Math.round(performance.now() - since_ms)
       else decided_ms = undefined
-      return work?.open === 0
+      return work?.open === 0 && work.to_come === 0
     },
     longestMs
   )
@@ -85,10 +109,15 @@ export async function settle(world: World, since_ms: number, longestMs: number):
 export async function readEnd(world: World, history: History): Promise<End> {
   const client = createStubbornClient(() => frontsOf(world)[0])
   const bulks: End['bulks'] = new Map()
-  for (const id of new Set(history.tries.map(({ bulk }) => bulk.request_id))) {
+  const ids = [
+    ...history.tries.map(({ bulk }) => bulk.request_id),
+    ...history.acts.filter(({ kind }) => kind === 'retry').map(({ child_id }) => child_id)
+  ]
+  for (const id of new Set(ids)) {
     const answer = await client.get(`/transfers/bulk/${id}/transfers?limit=1000`)
     if (answer.status === 200) bulks.set(id, (answer.body as { data: EndedTransfer[] }).data)
   }
   const { data: accounts } = (await client.get('/accounts')).body as { data: End['accounts'] }
-  return { bulks, accounts }
+  const { data: incidents } = (await client.get('/incidents?limit=1000')).body as { data: ListedIncident[] }
+  return { bulks, accounts, incidents }
 }

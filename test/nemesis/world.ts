@@ -32,17 +32,33 @@ interface Postgres {
 
 const main = [process.execPath, path.join(import.meta.dirname, '../../src/main.ts')]
 
-/** Everything has the settings that it has by default, but for those that tell where the others are. */
+const callbackSecret = 'what only the bank knows'
+
+/**
+ * Everything has the settings that it has by default, but for those that tell where the others are, and what would come
+ * too seldom to be hit.
+ */
 export async function startWorld(scope: Scope): Promise<World> {
   const stops: (() => unknown)[] = []
   scope.after(async () => {
     for (const stop of stops.toReversed()) await stop()
   })
-  const place = await makePlace(scope, { PORT: '0', SANDBOX_BANK_PORT: '0', SANDBOX_BANK_LATENCY_MS: '10' })
+  const place = await makePlace(scope, {
+    PORT: '0',
+    SANDBOX_BANK_PORT: '0',
+    SANDBOX_BANK_LATENCY_MS: '10',
+    BANK_CALLBACK_SECRET: callbackSecret,
+    BANK_TIMEOUT_MS: '3000',
+    BANK_SETTLEMENT_WINDOW_MS: '10000',
+    RECONCILE_EVERY_MS: '3000',
+    SWEEP_EVERY_MS: '3000',
+    AUDIT_EVERY_MS: '10000'
+  })
   const postgres = await startPostgres(place)
   stops.push(postgres.stop, () => killAll(processTree(place.started)))
-  const lines = new Map<string, Line>()
-  const bank = startBank(place, lines)
+  const callbackLine = await startLine()
+  const lines = new Map([['bank to api 1', callbackLine]])
+  const bank = startBank(place, lines, callbackLine)
   const world: World = {
     place,
     postgres,
@@ -74,10 +90,11 @@ export function frontsOf({ apis, lines }: World): string[] {
   return apis.map(({ name }) => `http://127.0.0.1:${lines.get(`clients to ${name}`)?.port ?? 0}`)
 }
 
-function startBank(place: Place, lines: Map<string, Line>): Service {
+function startBank(place: Place, lines: Map<string, Line>, { port }: Line): Service {
+  const settings = { SANDBOX_BANK_CALLBACK_URL: `http://127.0.0.1:${port}/bank/notices` }
   return new Service({
     name: 'bank',
-    launch: () => launch(place, { command: [...main, 'sandbox-bank'] }),
+    launch: () => launch(place, { command: [...main, 'sandbox-bank'], settings }),
     ready: /Sandbox bank at \S+:(\d+)/,
     // Each time on another port.
     onReady(port) {
@@ -102,7 +119,10 @@ async function startProgram(world: World, name: string, role: 'api' | 'worker'):
     name,
     launch: () => launch(place, { command: main, settings }),
     ready: /Bulkhead (?:is ready at \S+:(\d+)|works on transfers)/,
-    onReady: (port) => front?.lead(port)
+    onReady(port) {
+      front?.lead(port)
+      lines.get(`bank to ${name}`)?.lead(port)
+    }
   })
 }
 

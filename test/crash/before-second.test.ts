@@ -1,3 +1,0 @@
-import { describeCrashes } from './enumerate.ts'
-
-await describeCrashes('before', 'second')
