@@ -7,7 +7,7 @@ import type { World } from './world.ts'
 interface Payment {
   order: PaymentOrder
   receivedMs: number
-  answer: Extract<BankAnswer, { outcome: 'executed' | 'rejected' | 'taken' }>
+  answer: BankAnswer
 }
 
 /**

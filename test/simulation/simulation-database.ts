@@ -30,7 +30,8 @@ const virtualTime = `
 /** Append-only triggers refuse a truncate, but not in a session that replays what another server has done. */
 const emptyAllTables = `
   set session_replication_role = replica;
-  truncate organization, account, posting, bulk, transfer, outcome, attempt, chunk restart identity;
+  truncate organization, account, posting, bulk, transfer, outcome, attempt, chunk, transfer_return, transfer_retry,
+    notice, incident, statement_entry, job restart identity;
   set session_replication_role = origin`
 
 /** A database whose time is virtual, for one run after the other. All go through one connection. */

@@ -14,7 +14,11 @@ export function connectToBank(world: World, process: Process): BankConnector {
       return answer
     })
   return {
-    abilities: { idempotent_submit: world.options.idempotent_submit },
+    abilities: {
+      idempotent_submit: world.options.idempotent_submit,
+      settlement_window_ms: world.options.settlement_ms + world.options.bank_timeout_ms + 1_000
+    },
+    readStatement: () => Promise.resolve({ outcome: 'unavailable', cause: 'not yet' }),
     submit: call('submit'),
     inquire: call('inquire'),
     ping: () => Promise.resolve(true),
