@@ -1,0 +1,66 @@
+import type { BankNotice } from '../../src/banking/bank-notice.ts'
+import { receiveNotices } from '../../src/execution/notices.ts'
+import { askApi } from './actors/api.ts'
+import type { World } from './world.ts'
+
+const mostTries = 4
+const longestDelayMs = 20_000
+
+/**
+ * What the bank tells by itself. A call may get lost, come late, twice, before the answer to the order, or in another
+ * order than it was sent; one that is not answered is repeated for a while.
+ */
+export class Callbacks {
+  /** Of which transfers something false was told: perhaps, and surely. */
+  readonly contradicted = new Set<string>()
+  readonly contradictionHeard = new Set<string>()
+  readonly #world: World
+  #count = 0
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  tell(notice: Omit<BankNotice, 'notice_id'>): void {
+    this.#send([this.#name(notice)])
+  }
+
+  /**
+   * The truth and something else in one call. By itself, of a transfer that is open, what is false could not be told
+   * from the truth.
+   */
+  contradict(notice: Omit<BankNotice, 'notice_id'>, status: BankNotice['status']): void {
+    const contradiction = { ...notice, status, reason_code: null, reason: null }
+    this.contradicted.add(notice.reference)
+    const both = [this.#name(notice), this.#name(contradiction)]
+    this.#send(both, () => this.contradictionHeard.add(notice.reference))
+  }
+
+  #name(notice: Omit<BankNotice, 'notice_id'>): BankNotice {
+    this.#count += 1
+    return { ...notice, notice_id: `n${this.#count}` }
+  }
+
+  #send(notices: BankNotice[], onHeard?: () => void): void {
+    const { dice, timeline } = this.#world
+    if (this.#world.strikes('callback_lost')) return
+    const copies = this.#world.strikes('callback_doubled') ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) {
+      const lateMs = this.#world.strikes('callback_late') ? dice.between(0, longestDelayMs) : 0
+      timeline.after(lateMs + this.#world.usualMs(), () => void this.#call(notices, mostTries, onHeard))
+    }
+  }
+
+  async #call(notices: BankNotice[], tries: number, onHeard?: () => void): Promise<void> {
+    const { dice, timeline } = this.#world
+    const receipts = await askApi(this.#world, (context) => receiveNotices(context, notices, 'callback'))
+    if (receipts === null) {
+      if (tries > 1)
+        timeline.after(dice.between(500, 5_000), () => void this.#call(notices, tries - 1, onHeard))
+      return
+    }
+    onHeard?.()
+    for (const { notice, verdict } of receipts)
+      if (verdict !== 'kept') this.#world.fail(`the bank told of ${notice.reference}, and it was ${verdict}`)
+  }
+}
