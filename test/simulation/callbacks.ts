@@ -3,6 +3,12 @@ import { receiveNotices } from '../../src/execution/notices.ts'
 import { askApi } from './actors/api.ts'
 import type { World } from './world.ts'
 
+interface Callback {
+  notices: BankNotice[]
+  tries: number
+  onHeard: (() => void) | undefined
+}
+
 const mostTries = 4
 const longestDelayMs = 20_000
 
@@ -16,9 +22,15 @@ export class Callbacks {
   readonly contradictionHeard = new Set<string>()
   readonly #world: World
   #count = 0
+  #underWay = 0
 
   constructor(world: World) {
     this.#world = world
+  }
+
+  /** Whether nothing that the bank tells is still on its way. */
+  get areDone(): boolean {
+    return this.#underWay === 0
   }
 
   tell(notice: Omit<BankNotice, 'notice_id'>): void {
@@ -42,21 +54,25 @@ export class Callbacks {
   }
 
   #send(notices: BankNotice[], onHeard?: () => void): void {
-    const { dice, timeline } = this.#world
+    const { dice } = this.#world
     if (this.#world.strikes('callback_lost')) return
     const copies = this.#world.strikes('callback_doubled') ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
       const lateMs = this.#world.strikes('callback_late') ? dice.between(0, longestDelayMs) : 0
-      timeline.after(lateMs + this.#world.usualMs(), () => void this.#call(notices, mostTries, onHeard))
+      this.#callAfter(lateMs + this.#world.usualMs(), { notices, tries: mostTries, onHeard })
     }
   }
 
-  async #call(notices: BankNotice[], tries: number, onHeard?: () => void): Promise<void> {
-    const { dice, timeline } = this.#world
+  #callAfter(ms: number, call: Callback): void {
+    this.#underWay += 1
+    this.#world.timeline.after(ms, () => void this.#call(call).finally(() => (this.#underWay -= 1)))
+  }
+
+  async #call({ notices, tries, onHeard }: Callback): Promise<void> {
     const receipts = await askApi(this.#world, (context) => receiveNotices(context, notices, 'callback'))
     if (receipts === null) {
-      if (tries > 1)
-        timeline.after(dice.between(500, 5_000), () => void this.#call(notices, tries - 1, onHeard))
+      const ms = this.#world.dice.between(500, 5_000)
+      if (tries > 1) this.#callAfter(ms, { notices, tries: tries - 1, onHeard })
       return
     }
     onHeard?.()

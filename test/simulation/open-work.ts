@@ -28,9 +28,10 @@ const openTasks = {
 
 /** Whether every transfer has ended that can, every notice is settled and every return booked. */
 export async function isSettled(world: World): Promise<boolean> {
-  const { bank, database } = world
+  const { bank, callbacks, database } = world
+  if (!bank.hasReturnedAll || !callbacks.areDone) return false
   const open = await find<OpenTransfer>(database, openTransfers)
-  if (!bank.hasReturnedAll || !open.every((transfer) => mayStayOpen(world, transfer))) return false
+  if (!open.every((transfer) => mayStayOpen(world, transfer))) return false
   const [tasks] = await find<{ notices: number; returns: number; overdue: number }>(database, openTasks)
   return tasks?.notices === 0 && tasks.returns === bank.returns.size && tasks.overdue === 0
 }
