@@ -10,9 +10,12 @@ const only = process.env['SIMULATION_SEED']
 const count = only === undefined ? Number(process.env['SIMULATION_SEEDS'] ?? 300) : 1
 const first = Number(only ?? process.env['SIMULATION_FIRST_SEED'] ?? 1)
 
-const storage = await openTestDatabase({ maxConnections: 1 })
-after(storage.close)
+const storage = await openTestDatabase()
 const database = await prepareDatabase(storage)
+after(async () => {
+  await database.close()
+  await storage.close()
+})
 
 describe('the program in a simulated world', () => {
   it('runs a seed twice in the same way', async () => {
