@@ -75,7 +75,14 @@ export interface Options {
 }
 
 /** What the bank and the processes do in most seeds, since the rest of the story hangs on it. */
-const usual: Fault[] = ['bank_rejects', 'bank_takes', 'bank_returns', 'bank_answer_lost', 'process_pause']
+const usual: Fault[] = [
+  'bank_rejects',
+  'bank_takes',
+  'bank_tells_early',
+  'bank_returns',
+  'bank_answer_lost',
+  'process_pause'
+]
 
 /** The options of a seed: some of the faults, each with a rate of its own, so that no fault hides another. */
 export function drawOptions(seed: number): Options {
@@ -89,6 +96,8 @@ export function drawOptions(seed: number): Options {
     const often = usual.includes(fault)
     if (dice.chance(often ? 0.6 : share)) rates[fault] = dice.pick(often ? [0.1, 0.2, 0.4] : [0.02, 0.1, 0.3])
   }
+  // It needs a bank that tells by itself, so it happens in many worlds.
+  if (dice.chance(0.4)) rates.bank_contradicts = 0.3
   // What the network doubles, a bank that is not idempotent pays twice, and nobody on our side can help it.
   if (!idempotent_submit) delete rates.bank_request_doubled
   return {
@@ -99,8 +108,8 @@ export function drawOptions(seed: number): Options {
     apis: dice.between(1, 2),
     clients: dice.between(1, 2),
     readers: dice.between(0, 1),
-    cancellers: dice.pick([0, 0, 1]),
-    retriers: dice.pick([0, 0, 1]),
+    cancellers: dice.between(0, 1),
+    retriers: dice.between(0, 1),
     bulks_per_client: dice.between(1, 2),
     most_transfers: dice.pick([3, 8, 12, 16]),
     chunk_size: dice.pick([1, 1, 2, 4]),

@@ -52,7 +52,7 @@ async function runPhases(world: World): Promise<void> {
 
   if (!(await runUntil(world, settled, safety_ms))) await check(world)
   heal(world)
-  await expectSoon(world, submitted, 60_000, 'every request has been answered')
+  await expectSoon(world, submitted, 180_000, 'every request has been answered')
   await expectSoon(world, settled, graceMs, 'all is settled')
   await expectSoon(world, start(world, 1, stopWorkers), graceMs, 'the workers have stopped')
   // Requests that the network still holds arrive now: what is FAILED or CANCELLED must not be among them.

@@ -138,7 +138,7 @@ export class SimulatedBank implements BankLog {
 
   #decide(payment: Payment): void {
     const { order } = payment
-    if (this.#world.strikes('bank_rejects')) {
+    if (this.#happens('bank_rejects')) {
       payment.answer = { outcome: 'rejected', code: this.#world.dice.pick(['AC04', 'MS03']), message: 'no' }
       return
     }
@@ -147,7 +147,12 @@ export class SimulatedBank implements BankLog {
       this.#world.fail(`the bank executed ${order.reference} twice`)
     this.#executed.push(order)
     this.#world.statement.book({ kind: 'DEBIT', ...toldOf(order), reason_code: null, reason: null })
-    if (this.#world.strikes('bank_returns')) this.#planReturn(order)
+    if (this.#happens('bank_returns')) this.#planReturn(order)
+  }
+
+  /** What is nobody's fault happens as well when all is well again. */
+  #happens(what: 'bank_rejects' | 'bank_returns'): boolean {
+    return this.#world.dice.chance(this.#world.options.rates[what] ?? 0)
   }
 
   #announce({ order, answer }: Payment): void {

@@ -32,7 +32,11 @@ describe('the program in a simulated world', () => {
        where atttypid = 'timestamptz'::regtype and relkind = 'r' and relnamespace = 'public'::regnamespace`
     )
     assert.ok(columns.length >= 8)
-    for (const { relation, name } of columns.filter((column) => column.relation !== 'migration')) {
+    // A job is due in the future, and migrations ran in real time.
+    const past = columns.filter(
+      ({ relation, name }) => relation !== 'migration' && `${relation}.${name}` !== 'job.due_at'
+    )
+    for (const { relation, name } of past) {
       const rows = await storage.sql<{ at: Date }>(
         `select ${name} as at from ${relation} where ${name} is not null`
       )

@@ -6,9 +6,10 @@ import { makeRequestId } from './client.ts'
 
 /** Sends failed transfers again: more than once under one request_id, and under two at once. */
 export async function runRetrier(world: World): Promise<void> {
-  const { dice, retries, timeline } = world
-  for (let round = dice.between(2, 5); round > 0 && !world.healed; round--) {
-    await timeline.sleep(dice.between(500, 6_000))
+  const { dice, options, retries, timeline } = world
+  for (let round = dice.between(2, 4); round > 0; round--) {
+    // Not too soon: first something has to fail.
+    await timeline.sleep(dice.between(2_000, options.safety_ms))
     if (world.acceptedBulks.length === 0) continue
     const earlier = dice.chance(0.3) ? retries.pick() : null
     const retry = earlier ?? draft(world, dice.pick(world.acceptedBulks))
