@@ -44,7 +44,9 @@ export class Callbacks {
   contradict(notice: Omit<BankNotice, 'notice_id'>, status: BankNotice['status']): void {
     const contradiction = { ...notice, status, reason_code: null, reason: null }
     this.contradicted.add(notice.reference)
-    const both = [this.#name(notice), this.#name(contradiction)]
+    // In any order: the first of them is not the better one.
+    const told = this.#world.dice.chance(0.5) ? [notice, contradiction] : [contradiction, notice]
+    const both = told.map((one) => this.#name(one))
     this.#send(both, () => this.contradictionHeard.add(notice.reference))
   }
 
