@@ -77,6 +77,7 @@ export interface Options {
 /** What the bank and the processes do in most seeds, since the rest of the story hangs on it. */
 const usual: Fault[] = [
   'bank_rejects',
+  'bank_refuses',
   'bank_takes',
   'bank_tells_early',
   'bank_returns',

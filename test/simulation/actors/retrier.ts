@@ -9,7 +9,7 @@ export async function runRetrier(world: World): Promise<void> {
   const { dice, options, retries, timeline } = world
   for (let round = dice.between(2, 4); round > 0; round--) {
     // Not too soon: first something has to fail.
-    await timeline.sleep(dice.between(2_000, options.safety_ms))
+    await timeline.sleep(dice.between(2_000, options.safety_ms / 2))
     if (world.acceptedBulks.length === 0) continue
     const earlier = dice.chance(0.3) ? retries.pick() : null
     const retry = earlier ?? draft(world, dice.pick(world.acceptedBulks))
