@@ -2,10 +2,10 @@ import type { QueryResultRow } from 'pg'
 import type { NamedQuery } from '../../src/database/statement.ts'
 import { valuesOf, type Values } from './boundaries/describe-statement.ts'
 
-/** Who holds a chunk: the epoch of its last claim, and until when. */
+/** Who holds a chunk: the epoch of its last claim, and until when; null once that claim has been recorded. */
 interface Lease {
   epoch: number
-  endsMs: number
+  endsMs: number | null
 }
 
 /**
@@ -25,8 +25,7 @@ export class LeaseWatch {
       case 'renew-leases':
         return firstWrong(rows, (row) => this.#change(values, row as Changed, endsMs))
       case 'record-results':
-        // A closed chunk is never claimed again.
-        return firstWrong(rows, (row) => this.#change(values, row as Changed, Infinity))
+        return firstWrong(rows, (row) => this.#change(values, row as Changed, null))
       default:
         return null
     }
@@ -36,16 +35,17 @@ export class LeaseWatch {
     const chunk = `${bulk_no}/${chunk_no}`
     const held = this.#leases.get(chunk)
     this.#leases.set(chunk, { epoch, endsMs })
-    return held && nowMs < held.endsMs ? `chunk ${chunk} was claimed while another held it` : null
+    return held && nowMs < (held.endsMs ?? 0) ? `chunk ${chunk} was claimed while another held it` : null
   }
 
-  #change(values: Values, { chunk_no }: Changed, endsMs: number): string | null {
+  #change(values: Values, { chunk_no }: Changed, endsMs: number | null): string | null {
     const chunk = `${String(values['bulk_no'])}/${chunk_no}`
     const place = (values['chunk_nos'] as number[]).indexOf(chunk_no)
     const epoch = (values['epochs'] as number[])[place]
-    const current = this.#leases.get(chunk)?.epoch
-    if (epoch !== current)
-      return `who lost chunk ${chunk} changed it: epoch ${epoch ?? '-'}, now ${current ?? '-'}`
+    const current = this.#leases.get(chunk)
+    if (epoch !== current?.epoch)
+      return `who lost chunk ${chunk} changed it: epoch ${epoch ?? '-'}, now ${current?.epoch ?? '-'}`
+    if (current?.endsMs === null) return `chunk ${chunk} had been recorded, and was changed again`
     this.#leases.set(chunk, { epoch: epoch ?? 0, endsMs })
     return null
   }

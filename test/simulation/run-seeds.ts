@@ -7,7 +7,7 @@ import { prepareDatabase } from './simulation-database.ts'
 const [first, step, last, endMs] = process.argv.slice(2).map(Number) as [number, number, number, number]
 const everyMs = 10_000
 
-const storage = await openTestDatabase({ maxConnections: 1 })
+const storage = await openTestDatabase()
 const database = await prepareDatabase(storage)
 let count = 0
 let failures = 0
@@ -24,5 +24,6 @@ for (let seed = first; seed <= last && Date.now() < endMs; seed += step) {
   process.stdout.write(`${count} seeds, the last one ${seed}, ${failures} failed\n`)
 }
 process.stdout.write(`done: ${count} seeds, ${failures} failed\n`)
+await database.close()
 await storage.close()
 process.exit(failures > 0 ? 1 : 0)

@@ -1,18 +1,22 @@
 import { verify } from '../../src/verification/verify.ts'
 import { anOrganization } from '../support/builders.ts'
 import { bootApi } from './actors/api.ts'
+import { runCanceller } from './actors/canceller.ts'
 import { runClient } from './actors/client.ts'
 import { heal, runNemesis } from './actors/nemesis.ts'
 import { runReader } from './actors/reader.ts'
+import { runRetrier } from './actors/retrier.ts'
 import { bootWorker } from './actors/worker.ts'
 import { describeError } from './boundaries/log.ts'
-import { findOpenTransfers, mayStayOpen } from './open-transfers.ts'
+import { checkEnd } from './check-end.ts'
+import { describeOpen, isSettled } from './open-work.ts'
 import { drawOptions } from './options.ts'
 import type { SimulationDatabase } from './simulation-database.ts'
 import { Site } from './site.ts'
 import { World } from './world.ts'
 
-const longestBackoffMs = 20_000
+/** Between two inquiries about one transfer, and until a job of a dead process is taken over: five minutes each. */
+const longestPauseMs = 300_000
 
 /**
  * Runs one seed: first everything goes wrong that may, then nothing any more; then every transfer has to end soon,
@@ -34,34 +38,42 @@ export async function simulate(seed: number, database: SimulationDatabase): Prom
 }
 
 async function begin(world: World): Promise<void> {
-  const { clients, bulks_per_client, funds_minor_per_bulk } = world.options
+  const { organizations, clients, bulks_per_client, funds_minor_per_bulk } = world.options
   await world.database.empty(world.timeline)
   const funds_minor = BigInt(clients * bulks_per_client * funds_minor_per_bulk)
-  world.organizationId = await anOrganization(world.database, { funds_minor })
+  for (let nr = 0; nr < organizations; nr++)
+    world.organizationIds.push(await anOrganization(world.database, { funds_minor }))
 }
 
 async function runPhases(world: World): Promise<void> {
   const { lease_ms, settlement_ms, safety_ms } = world.options
   const { submitted, settled } = startAll(world)
-  const graceMs = lease_ms + settlement_ms + longestBackoffMs + 10_000
+  const graceMs = lease_ms + 2 * settlement_ms + 2 * longestPauseMs
 
   if (!(await runUntil(world, settled, safety_ms))) await check(world)
   heal(world)
-  await expectSoon(world, submitted, 60_000, 'every request has been answered')
-  await expectSoon(world, settled, graceMs, 'every transfer has ended')
+  await expectSoon(world, submitted, 180_000, 'every request has been answered')
+  await expectSoon(world, settled, graceMs, 'all is settled')
   await expectSoon(world, start(world, 1, stopWorkers), graceMs, 'the workers have stopped')
   // Requests that the network still holds arrive now: what is FAILED or CANCELLED must not be among them.
   await runUntil(world, () => false, Infinity)
   await check(world)
   await world.submissions.check()
+  await world.retries.check()
+  await checkEnd(world)
 }
 
 /** Starts processes and those who use and trouble them; returns how far they are. */
 function startAll(world: World) {
-  const { workers, apis, clients, readers } = world.options
+  const { workers, apis, clients, readers, cancellers, retriers } = world.options
   for (let nr = 1; nr <= workers; nr++) world.workers.push(new Site(world, `worker-${nr}`, bootWorker))
   for (let nr = 1; nr <= apis; nr++) world.apis.push(new Site(world, `api-${nr}`, bootApi))
-  const submitted = start(world, clients, runClient)
+  const asking = [
+    start(world, clients, runClient),
+    start(world, cancellers, runCanceller),
+    start(world, retriers, runRetrier)
+  ]
+  const submitted = () => asking.every((isDone) => isDone())
   start(world, readers, runReader)
   start(world, 1, runNemesis)
   return { submitted, settled: watch(world, submitted) }
@@ -77,9 +89,7 @@ async function runUntil(world: World, done: () => boolean, limitMs: number): Pro
 /** L1: something holds before the time is up. */
 async function expectSoon(world: World, done: () => boolean, limitMs: number, what: string): Promise<void> {
   if (await runUntil(world, done, limitMs)) return
-  const open = await findOpenTransfers(world.database)
-  const left = open.map(({ reference, status }) => `${reference} ${status}`).join(', ')
-  world.fail(`L1: not within ${limitMs} ms: ${what}; open: ${left}`)
+  world.fail(`L1: not within ${limitMs} ms: ${what}; ${await describeOpen(world)}`)
 }
 
 /** Sets some actors off; returns whether all of them are through. */
@@ -91,15 +101,14 @@ function start(world: World, count: number, run: (world: World) => Promise<void>
   return () => running === 0
 }
 
-/** Looks every second whether all that was submitted has ended. */
+/** Looks every two seconds whether all that was submitted has ended, and all that the bank told is done. */
 function watch(world: World, submitted: () => boolean): () => boolean {
   let settled = false
   const look = async () => {
-    if (submitted())
-      settled = (await findOpenTransfers(world.database)).every((open) => mayStayOpen(world, open))
-    if (!settled) world.timeline.after(1_000, look)
+    if (submitted()) settled = await isSettled(world)
+    if (!settled) world.timeline.after(2_000, look)
   }
-  world.timeline.after(1_000, look)
+  world.timeline.after(2_000, look)
   return () => settled
 }
 

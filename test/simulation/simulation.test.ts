@@ -10,9 +10,12 @@ const only = process.env['SIMULATION_SEED']
 const count = only === undefined ? Number(process.env['SIMULATION_SEEDS'] ?? 300) : 1
 const first = Number(only ?? process.env['SIMULATION_FIRST_SEED'] ?? 1)
 
-const storage = await openTestDatabase({ maxConnections: 1 })
-after(storage.close)
+const storage = await openTestDatabase()
 const database = await prepareDatabase(storage)
+after(async () => {
+  await database.close()
+  await storage.close()
+})
 
 describe('the program in a simulated world', () => {
   it('runs a seed twice in the same way', async () => {
@@ -29,7 +32,11 @@ describe('the program in a simulated world', () => {
        where atttypid = 'timestamptz'::regtype and relkind = 'r' and relnamespace = 'public'::regnamespace`
     )
     assert.ok(columns.length >= 8)
-    for (const { relation, name } of columns.filter((column) => column.relation !== 'migration')) {
+    // A job is due in the future, and migrations ran in real time.
+    const past = columns.filter(
+      ({ relation, name }) => relation !== 'migration' && `${relation}.${name}` !== 'job.due_at'
+    )
+    for (const { relation, name } of past) {
       const rows = await storage.sql<{ at: Date }>(
         `select ${name} as at from ${relation} where ${name} is not null`
       )
@@ -38,7 +45,9 @@ describe('the program in a simulated world', () => {
     }
   })
 
-  it(`loses, doubles and invents nothing in ${count} worlds from ${first} on`, async () => {
+  // A shared machine may be ten times slower than an idle one, on which a world takes a fifth of a second.
+  const timeout = 60_000 + 2_000 * count
+  it(`loses, doubles and invents nothing in ${count} worlds from ${first} on`, { timeout }, async () => {
     for (let seed = first; seed < first + count; seed++) {
       const world = await simulate(seed, database)
       if (world.violations.length > 0) assert.fail(describeFailure(world))

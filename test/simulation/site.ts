@@ -4,7 +4,7 @@ import { Process } from './process.ts'
 import type { World } from './world.ts'
 
 /** Starts what a process does; returns how it is stopped gracefully. */
-export type Boot = (context: Context, process: Process) => () => Promise<void>
+export type Boot = (context: Context, process: Process, world: World) => () => Promise<void>
 
 /** A place where a process runs: when it has ended, another one starts there. */
 export class Site {
@@ -31,7 +31,7 @@ export class Site {
     this.stopping = false
     this.process = new Process(`${this.name}.${this.#starts}`, this.#world.timeline)
     this.context = makeSimulatedContext(this.#world, this.process)
-    this.#stop = this.#boot(this.context, this.process)
+    this.#stop = this.#boot(this.context, this.process, this.#world)
     this.#tell('starts')
   }
 

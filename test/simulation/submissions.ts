@@ -4,10 +4,11 @@ import type { BulkRequest } from '../../src/transfers/bulk-request.ts'
 import { readBulk } from '../../src/transfers/read-bulk.ts'
 import { listTransfers } from '../../src/transfers/read-transfers.ts'
 import type { Acceptance, Submission } from '../../src/transfers/submit-bulk.ts'
-import type { World } from './world.ts'
+import type { BulkId, World } from './world.ts'
 
 /** A body under a request_id, and what its senders were told so far. */
 export interface Content {
+  organization_id: number
   body: BulkRequest
   total_minor: bigint
   accepted: number
@@ -20,22 +21,38 @@ export interface Content {
 /** Everything that clients ever submitted, and whether the answers fit together (I5 and I6). */
 export class Submissions {
   readonly #world: World
+  /** All contents under one request_id of one organization. */
   readonly #contents = new Map<string, Content[]>()
 
   constructor(world: World) {
     this.#world = world
   }
 
-  /** Ids of bulks whose acceptance a client has seen. */
-  get acceptedIds(): string[] {
-    return [...this.#contents].filter(([, all]) => all.some(({ acceptance }) => acceptance)).map(([id]) => id)
+  get acceptedBulks(): BulkId[] {
+    return [...this.#contents.values()].flatMap((all) => {
+      const accepted = all.find(({ acceptance }) => acceptance)
+      return accepted
+        ? [{ organization_id: accepted.organization_id, bulk_id: accepted.body.request_id }]
+        : []
+    })
   }
 
-  add(body: BulkRequest, total_minor: bigint): Content {
-    const content = { body, total_minor, accepted: 0, acceptance: null, unanswered: 0, called_taken: false }
-    const all = this.#contents.get(body.request_id)
-    if (all) all.push(content)
-    else this.#contents.set(body.request_id, [content])
+  add({
+    organization_id,
+    body,
+    total_minor
+  }: Pick<Content, 'organization_id' | 'body' | 'total_minor'>): Content {
+    const content = {
+      organization_id,
+      body,
+      total_minor,
+      accepted: 0,
+      acceptance: null,
+      unanswered: 0,
+      called_taken: false
+    }
+    const key = `${organization_id}/${body.request_id}`
+    this.#contents.set(key, [...(this.#contents.get(key) ?? []), content])
     return content
   }
 
@@ -60,20 +77,22 @@ export class Submissions {
 
   /** Compares what clients were told with what is stored: once nothing is on its way any more. */
   async check(): Promise<void> {
-    for (const [request_id, contents] of this.#contents) {
-      const wrong = await this.#compare(request_id, contents)
-      if (wrong !== null) this.#world.fail(`bulk ${request_id}: ${wrong}`)
+    for (const [key, contents] of this.#contents) {
+      const wrong = await this.#compare(contents)
+      if (wrong !== null) this.#world.fail(`bulk ${key}: ${wrong}`)
     }
   }
 
-  async #compare(bulk_id: string, contents: Content[]): Promise<string | null> {
-    const { database, organizationId } = this.#world
-    const bulk = await readBulk(database, organizationId, bulk_id)
+  async #compare(contents: Content[]): Promise<string | null> {
+    const { database } = this.#world
+    const { organization_id, body } = contents[0]!
+    const bulk_id = body.request_id
+    const bulk = await readBulk(database, organization_id, bulk_id)
     if (bulk === null)
       return contents.some(({ acceptance, called_taken }) => acceptance || called_taken)
         ? 'I5: a client was told that it is there, and it is not'
         : null
-    const query = { organization_id: organizationId, bulk_id, first_seq: 0, status: null, limit: 1000 }
+    const query = { organization_id, bulk_id, first_seq: 0, status: null, limit: 1000 }
     const transfers = (await listTransfers(database, query)) ?? []
     const stored = contents.find(
       ({ body, total_minor }) =>

@@ -1,14 +1,22 @@
 import { readSettings, type Settings } from '../../src/settings.ts'
+import { BankStatement } from './bank-statement.ts'
+import { Callbacks } from './callbacks.ts'
 import { Dice } from './dice.ts'
 import { LeaseWatch } from './lease-watch.ts'
 import type { Fault, Options } from './options.ts'
 import type { Process } from './process.ts'
+import { Retries } from './retries.ts'
 import { SimulatedBank } from './simulated-bank.ts'
 import type { SimulationDatabase } from './simulation-database.ts'
 import type { Site } from './site.ts'
 import { StopWatch } from './stop-watch.ts'
 import { Submissions } from './submissions.ts'
 import { Timeline } from './timeline.ts'
+
+export interface BulkId {
+  organization_id: number
+  bulk_id: string
+}
 
 /** One run: its options, its time and chance, all that takes part in it, and what was found wrong. */
 export class World {
@@ -18,7 +26,10 @@ export class World {
   readonly timeline: Timeline
   readonly database: SimulationDatabase
   readonly bank: SimulatedBank
+  readonly statement: BankStatement
+  readonly callbacks: Callbacks
   readonly submissions: Submissions
+  readonly retries: Retries
   readonly leases = new LeaseWatch()
   readonly stops = new StopWatch()
   readonly workers: Site[] = []
@@ -26,9 +37,9 @@ export class World {
   /** Who hears of work. */
   readonly listeners = new Map<Process, () => void>()
   readonly violations: string[] = []
-  organizationId = 0
-  /** Nothing goes wrong any more. */
-  healed = false
+  readonly organizationIds: number[] = []
+  /** Since when nothing goes wrong any more. */
+  healedMs = Infinity
 
   constructor(options: Options, database: SimulationDatabase) {
     this.options = options
@@ -38,7 +49,19 @@ export class World {
     this.dice = new Dice(options.seed + 0x5eed)
     this.timeline = new Timeline(this.dice.fork())
     this.bank = new SimulatedBank(this)
+    this.statement = new BankStatement(this)
+    this.callbacks = new Callbacks(this)
     this.submissions = new Submissions(this)
+    this.retries = new Retries(this)
+  }
+
+  get healed(): boolean {
+    return this.healedMs < Infinity
+  }
+
+  /** Bulks whose acceptance a client has seen. */
+  get acceptedBulks(): BulkId[] {
+    return [...this.submissions.acceptedBulks, ...this.retries.acceptedBulks]
   }
 
   get sites(): Site[] {
@@ -72,6 +95,9 @@ function settingsOf(options: Options): Settings {
     WORKER_LANES: options.lanes,
     LEASE_MS: options.lease_ms,
     POLL_MS: options.poll_ms,
+    RECONCILE_EVERY_MS: options.reconcile_every_ms,
+    SWEEP_EVERY_MS: 10_000,
+    AUDIT_EVERY_MS: options.audit_every_ms,
     BANK_TIMEOUT_MS: options.bank_timeout_ms
   }
 }

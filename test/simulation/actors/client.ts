@@ -14,6 +14,10 @@ export async function runClient(world: World): Promise<void> {
     await timeline.sleep(dice.between(0, options.safety_ms / 3))
     const content = draftBulk(world)
     const sendings = [submitUntilAnswered(world, content)]
+    // What another organization does under the same request_id is no concern of this one.
+    for (const organization_id of world.organizationIds)
+      if (organization_id !== content.organization_id && dice.chance(0.3))
+        sendings.push(submitUntilAnswered(world, world.submissions.add({ ...content, organization_id })))
     if (dice.chance(0.3)) sendings.push(submitUntilAnswered(world, content))
     if (dice.chance(0.2)) sendings.push(submitUntilAnswered(world, draftImpostor(world, content)))
     await Promise.all(sendings)
@@ -31,14 +35,19 @@ function draftBulk(world: World): Content {
       aTransfer({ amount: formatAmount(BigInt(amount), 'EUR'), counterparty_iban: dice.pick(ibans) })
     )
   })
-  return world.submissions.add(body, BigInt(amounts.reduce((total, amount) => total + amount, 0)))
+  return world.submissions.add({
+    organization_id: dice.pick(world.organizationIds),
+    body,
+    total_minor: BigInt(amounts.reduce((total, amount) => total + amount, 0))
+  })
 }
 
 /** Other content under the same request_id. */
-function draftImpostor(world: World, { body, total_minor }: Content): Content {
+function draftImpostor(world: World, content: Content): Content {
+  const { body } = content
   const [first, ...rest] = body.credit_transfers
   const changed = { ...first!, description: 'Something else altogether' }
-  return world.submissions.add({ ...body, credit_transfers: [changed, ...rest] }, total_minor)
+  return world.submissions.add({ ...content, body: { ...body, credit_transfers: [changed, ...rest] } })
 }
 
 async function submitUntilAnswered(world: World, content: Content): Promise<void> {
@@ -55,10 +64,12 @@ async function submitUntilAnswered(world: World, content: Content): Promise<void
 }
 
 async function submit(world: World, content: Content): Promise<Submission | null> {
-  const { organizationId, submissions, timeline } = world
+  const { submissions, timeline } = world
   const replay = content.acceptance !== null
   content.unanswered += 1
-  const submission = await askApi(world, (context) => submitBulk(context, organizationId, content.body))
+  const submission = await askApi(world, (context) =>
+    submitBulk(context, content.organization_id, content.body)
+  )
   const said =
     submission?.outcome === 'refused' ? submission.problem.reason : (submission?.outcome ?? 'no answer')
   timeline.tell('client', `${content.body.request_id.slice(0, 8)}: ${said}`)
@@ -68,7 +79,8 @@ async function submit(world: World, content: Content): Promise<Submission | null
   return submission
 }
 
-function makeRequestId(bytes: Uint8Array): string {
+/** A UUID by chance. */
+export function makeRequestId(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes).toString('hex')
   return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, '$1-$2-4$3-8$4-$5')
 }

@@ -31,7 +31,7 @@ function strike(world: World, site: Site): void {
 /** Nothing goes wrong from now on, and whoever lies still gets up. */
 export function heal(world: World): void {
   world.timeline.tell('world', 'is healed')
-  world.healed = true
+  world.healedMs = world.timeline.nowMs
   world.bank.comeBack()
   for (const site of world.sites) revive(site)
 }

@@ -9,24 +9,25 @@ const parts = ['executed', 'pending', 'processing', 'unknown', 'failed', 'cancel
 
 /** Reads accepted bulks again and again and holds each read to the equation, and to the read before it. */
 export async function runReader(world: World): Promise<void> {
-  const { dice, organizationId, submissions, timeline } = world
+  const { dice, timeline } = world
   const seen = new Map<string, Status>()
   while (!world.healed) {
     await timeline.sleep(dice.between(200, 3_000))
-    const ids = submissions.acceptedIds
-    if (ids.length === 0) continue
-    const id = dice.pick(ids)
+    if (world.acceptedBulks.length === 0) continue
+    const { organization_id, bulk_id } = dice.pick(world.acceptedBulks)
+    const key = `${organization_id}/${bulk_id}`
     const answer = await askApi(world, async (context) => ({
-      read: await readBulkStatus(context.db, organizationId, id)
+      read: await readBulkStatus(context.db, organization_id, bulk_id)
     }))
     if (answer === null) continue
-    const wrong = answer.read ? findWrong(answer.read, seen.get(id)) : 'it was accepted and is gone'
-    if (wrong !== null) world.fail(`I8: bulk ${id}: ${wrong}`)
-    if (answer.read) seen.set(id, answer.read)
+    const wrong = answer.read ? findWrong(answer.read, seen.get(key)) : 'it was accepted and is gone'
+    if (wrong !== null) world.fail(`I8: bulk ${bulk_id}: ${wrong}`)
+    if (answer.read) seen.set(key, answer.read)
   }
 }
 
-function findWrong(read: Status, before: Status | undefined): string | null {
+/** What is wrong with a status by itself, and after the one that was read before it. */
+export function findWrong(read: Status, before?: Status): string | null {
   if (parts.reduce((count, part) => count + read[part].count, 0) !== read.total.count)
     return 'the counts do not add up'
   if (parts.reduce((sum, part) => sum + minor(read[part].amount), 0n) !== minor(read.total.amount))

@@ -1,12 +1,15 @@
 import { Worker } from '../../../src/execution/worker.ts'
+import { Housekeeper } from '../../../src/reconciliation/housekeeper.ts'
 import type { Boot } from '../site.ts'
 
-/** A process that executes transfers. */
-export const bootWorker: Boot = (context, process) => {
+/** A process that executes transfers and looks after things. */
+export const bootWorker: Boot = (context, process, world) => {
   const worker = new Worker(context, process.name)
   const started = worker.start()
+  const housekeeper = new Housekeeper(context, world.bank)
+  housekeeper.start()
   return async () => {
     await started
-    await worker.stop()
+    await Promise.all([worker.stop(), housekeeper.stop()])
   }
 }

@@ -1,20 +1,32 @@
-import type { BankAnswer, BankConnector, PaymentOrder } from '../../../src/banking/connector.ts'
+import type {
+  BankAnswer,
+  BankConnector,
+  PaymentOrder,
+  StatementPage
+} from '../../../src/banking/connector.ts'
 import type { Process } from '../process.ts'
 import type { World } from '../world.ts'
 
 /** The simulated bank over a bad network, as a connector that never throws and gives up after its timeout. */
 export function connectToBank(world: World, process: Process): BankConnector {
-  const call = (kind: 'submit' | 'inquire') => (order: PaymentOrder) =>
-    overNetwork(world, process, () => {
-      if (kind === 'submit' && !world.stops.mayBeSent(order.reference))
-        world.fail(`${order.reference} was sent although its bulk had been stopped before it was claimed`)
+  const call = (kind: 'submit' | 'inquire') => (order: PaymentOrder) => {
+    if (kind === 'submit' && !world.stops.mayBeSent(order.reference))
+      world.fail(`${order.reference} was sent although its bulk had been stopped`)
+    return overNetwork(world, process, () => {
       const answer = world.bank.receive(kind, order)
       // A refusal is the bank's word about every copy of a request: without that, none could be believed.
       if (answer.outcome !== 'not-accepted') receiveAgain(world, kind, order)
       return answer
     })
+  }
+  const { idempotent_submit, settlement_ms, bank_timeout_ms } = world.options
   return {
-    abilities: { idempotent_submit: world.options.idempotent_submit },
+    abilities: {
+      idempotent_submit,
+      // Late on the way, and then not found for as long in an old copy of the book.
+      settlement_window_ms: 2 * (settlement_ms + bank_timeout_ms)
+    },
+    readStatement: (cursor) => readStatement(world, process, cursor),
     submit: call('submit'),
     inquire: call('inquire'),
     ping: () => Promise.resolve(true),
@@ -46,4 +58,13 @@ function overNetwork(world: World, process: Process, perform: () => BankAnswer):
   }
   const answerLateMs = world.strikes('bank_answer_late') ? dice.between(0, 2 * options.bank_timeout_ms) : 0
   return process.call({ arrivesMs, perform, answerMs: usualMs() + answerLateMs, otherwise: timeout })
+}
+
+function readStatement(world: World, process: Process, cursor: string | null): Promise<StatementPage> {
+  const { bank_latency_ms, bank_timeout_ms } = world.options
+  const arrivesMs = world.strikes('bank_unreachable') ? null : world.dice.between(0, bank_latency_ms)
+  const answerMs = world.strikes('bank_answer_lost') ? null : world.dice.between(0, bank_latency_ms)
+  const unavailable: StatementPage = { outcome: 'unavailable', cause: 'timeout' }
+  const otherwise = { afterMs: bank_timeout_ms, result: unavailable }
+  return process.call({ arrivesMs, perform: () => world.bank.readStatement(cursor), answerMs, otherwise })
 }

@@ -12,6 +12,14 @@ const described: Record<string, Describe> = {
   'renew-leases': (values, rows) => `${chunksOf(values)} -> ${rows.length} held`,
   'record-results': (values, rows) =>
     `${chunksOf(values)} ${resultsOf(values)} -> ${(rows[0]?.['bulk_status'] as string | undefined) ?? 'changes nothing'}`,
+  'stop-bulk': (values, rows) =>
+    `${String(values['bulk_no'])} -> ${rows[0] ? `${String(rows[0]['cancelled_count'])} cancelled` : 'final'}`,
+  'insert-notices': (values, rows) =>
+    `${(values['notice_ids'] as string[]).map((id, nr) => `${id} ${shorten(String((values['bulk_references'] as string[])[nr]))}-${String((values['seqs'] as number[])[nr])} ${String((values['statuses'] as string[])[nr])}`).join(', ')} -> ${rows.map((row) => (row['fits'] ? 'fits' : 'does not fit')).join(', ')}`,
+  'record-return': (values, rows) =>
+    `${String(values['bulk_no'])}-${String(values['seq'])} ${String(values['amount_minor'])} -> ${rows.length ? 'booked' : 'no'}`,
+  'open-incident': (values, rows) =>
+    `${String(values['kind'])}: ${String(values['subject'])} -> ${rows.length ? 'opened' : 'is open'}`,
   'accept-bulk': (values, rows) =>
     `${idOf(values)} ${String(values['total_minor'])} -> ${rows[0] ? `bulk ${String(rows[0]['bulk_no'])}` : 'no'}`,
   'select-bulk': (values, rows) =>
@@ -47,4 +55,5 @@ function resultsOf(values: Values): string {
   return (values['seqs'] as number[]).map((seq, place) => `${seq}:${statuses[place] ?? ''}`).join(' ')
 }
 
+const shorten = (reference: string) => reference.slice(20)
 const idOf = ({ request_id }: Values) => String(request_id).slice(0, 8)
