@@ -65,11 +65,12 @@ describe('a notice of a result', () => {
       )
     })
 
-  it('of a rejection fails it with its code and frees its money', async () => {
+  it('of a rejection has the bank asked, and fails it with its code once the bank confirms it', async () => {
     const { context, organizationId, counts, first, transfers } = await sent(taken)
+    context.bank.script = () => rejection
     await tell(context, noticeOf(first, 'REJECTED', { reason_code: null, reason: null }))
     assert.deepEqual(await counts(), { status: 'FAILED', failed: 1 })
-    assert.equal((await transfers())[0]?.failure?.code, 'NARR')
+    assert.equal((await transfers())[0]?.failure?.code, 'AC04')
     assert.deepEqual(await money(organizationId), ['100000.00', '0.00'])
   })
 
@@ -86,9 +87,10 @@ describe('a notice of a result', () => {
     await recordClaim(context, held, results)
     await letTimePassForNotices()
     await settleNotices(context)
+    context.bank.script = () => rejection
     await workOff(context)
     assert.deepEqual(await counts(), { status: 'PARTIALLY_COMPLETED', executed: 1, failed: 1 })
-    assert.equal(context.bank.calls.length, 2)
+    assert.equal(context.bank.calls.length, 3)
   })
 
   it('is what the heir of a lost lease finds, who then does not ask', async () => {
@@ -122,6 +124,7 @@ describe('a notice of a result', () => {
     const { context, organizationId, counts, all } = await sent(taken, 1000)
     const notices = all.map((transfer, nr) => noticeOf(transfer, nr % 4 === 0 ? 'REJECTED' : 'EXECUTED'))
     for (const { reference, status } of notices) if (status === 'EXECUTED') bookAtBank(context, reference)
+    context.bank.script = () => rejection
     await receiveNotices(context, notices, 'callback')
     for (let rounds = 0; rounds < 3; rounds++) {
       await Promise.all([settleNotices(context), settleNotices(context)])
@@ -130,7 +133,7 @@ describe('a notice of a result', () => {
     }
     while ((await settleNotices(context)) > 0);
     assert.deepEqual(await counts(), { status: 'PARTIALLY_COMPLETED', executed: 750, failed: 250 })
-    assert.deepEqual([context.bank.calls, await openNotices()], [[], []])
+    assert.deepEqual([context.bank.calls.length, await openNotices()], [250, []])
     assert.deepEqual(await money(organizationId), ['25000.00', '0.00'])
   })
 })

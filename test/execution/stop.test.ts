@@ -120,6 +120,7 @@ describe('a failure that comes later', () => {
     watch(context, await bulkNo(), events)
     context.bank.script = ({ reference }) => (placeOf(reference) === 3 ? { outcome: 'taken' } : 'execute')
     await executeClaim(context, await claim(context))
+    context.bank.script = () => ({ outcome: 'rejected', code: 'AC04', message: '' })
     const notices = [noticeOf((await transfers())[3]!, 'REJECTED')]
     await receiveNotices(context, notices, 'callback')
     await settleNotices(context)

@@ -99,6 +99,7 @@ describe('the callback of the bank', () => {
     assert.match(kept!.reason, /^a b\ufffd x{400,}$/)
     context.bank.executed.delete(notices[0]!.reference)
     await settleNotices(context)
+    context.bank.script = () => ({ outcome: 'rejected', code: 'AC04', message: '' })
     await workOff()
     assert.equal((await api.ask(`${path}/status`)).body.status, 'FAILED')
   })
