@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
 import { openIncident, resolveOthers } from '../incidents/incidents.ts'
+import { nameAccount } from '../verification/violation.ts'
 import { findOrphanedReserves, findOverdue } from './queries.ts'
 
 /** Due for this long, while nothing at all is worked on: something is wrong. */
@@ -45,8 +46,4 @@ export async function sweep(context: Context): Promise<string> {
   if (orphaned.length < mostFound)
     await resolveOthers(context.db, { kind: 'orphaned-reserve', subjects: orphaned.map(nameAccount) })
   return `${overdue.length} bulks overdue, ${orphaned.length} reserves orphaned`
-}
-
-function nameAccount(account: { organization_id: number; account_id: number }): string {
-  return `account ${account.account_id} of organization ${account.organization_id}`
 }
