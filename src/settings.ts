@@ -2,12 +2,12 @@ import { z } from 'zod'
 
 const port = z.coerce.number().int().min(0).max(65535)
 const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
-const url = (protocols: RegExp) =>
+const url = (...protocols: string[]) =>
   z
     .string()
     .refine(
-      (value) => URL.canParse(value) && protocols.test(value),
-      `has to be a URL like ${protocols.source}`
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      `has to be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`
     )
 
 /** Every setting: environment variable, type, default and meaning. docs/configuration.md is made from this. */
@@ -21,11 +21,11 @@ export const settingsSchema = z.object({
     .enum(['all', 'api', 'worker'])
     .default('all')
     .describe('What this process does: take requests (api), execute transfers (worker), or both.'),
-  DATABASE_URL: url(/^postgres(ql)?:/)
+  DATABASE_URL: url('postgresql:', 'postgres:')
     .optional()
     .describe('PostgreSQL 15 or newer. Unset: an embedded PostgreSQL is started in DATA_DIR.'),
   DATABASE_CONNECTIONS: count(2, 200).default(10).describe('Most connections that this process opens.'),
-  BROKER_URL: url(/^amqps?:/)
+  BROKER_URL: url('amqp:', 'amqps:')
     .optional()
     .describe(
       'RabbitMQ 3.10 or newer, for many machines; a virtual host for each installation. Unset: hints travel through PostgreSQL.'
@@ -35,7 +35,7 @@ export const settingsSchema = z.object({
     .min(1)
     .default('./data')
     .describe("Folder of the embedded PostgreSQL and the sandbox bank's log."),
-  BANK_URL: url(/^https?:/)
+  BANK_URL: url('http:', 'https:')
     .optional()
     .describe('The bank. Unset: a sandbox bank is started beside the API.'),
   BANK_CONNECTIONS: count(1, 1000).default(64).describe('Most calls to the bank at one time.'),
@@ -51,15 +51,17 @@ export const settingsSchema = z.object({
     .string()
     .min(16)
     .optional()
-    .describe('Secret with which the bank signs its callbacks; without it callbacks are refused.'),
+    .describe(
+      'Secret with which the bank signs its callbacks. Unset: callbacks are refused, but those of a sandbox bank that is started beside the API.'
+    ),
   SANDBOX_BANK_PORT: port.default(8001).describe('Port of the sandbox bank.'),
   SANDBOX_BANK_LATENCY_MS: count(0, 60_000)
     .default(0)
     .describe('Milliseconds that the sandbox bank takes to answer.'),
-  SANDBOX_BANK_CALLBACK_URL: url(/^https?:/)
+  SANDBOX_BANK_CALLBACK_URL: url('http:', 'https:')
     .optional()
     .describe(
-      'Where the sandbox bank tells late results and returns, signed with BANK_CALLBACK_SECRET. Unset: nowhere.'
+      'Where a sandbox bank that runs alone tells late results and returns, signed with BANK_CALLBACK_SECRET. Unset: nowhere. One that is started beside the API tells that API.'
     ),
   CHUNK_SIZE: count(1, 1000)
     .default(100)

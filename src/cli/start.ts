@@ -69,6 +69,7 @@ async function bringUp(settings: Settings, log: Log, options: StartOptions, stop
   if (settings.ROLE !== 'api' && !options.manual) {
     const worker = new Worker(context, `${hostname()}:${process.pid}`)
     await worker.start()
+    // Waits for calls that are under way: a bank that hangs is given up after BANK_TIMEOUT_MS, 10 s if not set.
     stops.push({ what: 'worker', stop: () => worker.stop(), deadline_ms: 11_000 })
     const housekeeper = new Housekeeper(context, createHttpBankLog(bankUrl))
     housekeeper.start()
@@ -144,7 +145,7 @@ async function stopAll(up: Promise<void>, stops: Stops, log: Log): Promise<void>
   process.exit(0)
 }
 
-/** Longest that one part may take to stop; a bank that hangs is waited for as long as one of its answers may take. */
+/** Longest that one part may take to stop, if it does not say otherwise. */
 const partDeadlineMs = 5_000
 
 /** Stops every part, the last started first. One that hangs is left behind and does not keep the others up. */

@@ -13,8 +13,8 @@ const free = `not (c.exclusive and c.worker is null and exists (
  * Organizations take turns: the next one after `after` in a circle that has work that is due, and within it the bulk
  * that has waited longest. Only so many are looked through a claim (a look costs some 10 us, and a thousand may have
  * nothing but payments that the bank has taken); then what has waited longest of all comes first, and `turn_end` is
- * where the next claim goes on looking. Of exclusive chunks (on_failure stop) one a bulk is out at a time; two claims of one bulk at
- * once both see none out, and the second ends with the unique violation chunk_exclusive.
+ * where the next claim goes on looking. Of exclusive chunks (on_failure stop) one a bulk is out at a time; two claims
+ * of one bulk at once both see none out, and the second ends with the unique violation chunk_exclusive.
  *
  * Locks the chunks (skipping those that others hold), then the bulk: the order of every statement that works on a bulk
  * is chunk, bulk, account. One bulk a claim, so that a transaction stays within one organization and two claims never
@@ -190,9 +190,9 @@ const settle = `ended as (
 
 /**
  * Records what the bank said of every transfer of the held chunks, all at once. The fence: a chunk counts only if
- * it is claimed and the caller's epoch is still its epoch; others change nothing, and are missing from the answer. A failure in a bulk
- * of on_failure stop stops it: whoever claims what is left of it learns that. Of answers that end nothing the first
- * twenty are kept, then the 32nd, 64th ...: a bank may stay silent for as long as it likes.
+ * it is claimed and the caller's epoch is still its epoch; others change nothing, and are missing from the answer. A
+ * failure in a bulk of on_failure stop stops it: whoever claims what is left of it learns that. Of answers that end
+ * nothing the first twenty are kept, then the 32nd, 64th ...: a bank may stay silent for as long as it likes.
  */
 export const recordResults = statement(
   'record-results',

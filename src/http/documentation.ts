@@ -22,6 +22,8 @@ export async function documentApi(server: Server): Promise<void> {
         { name: 'bulks', description: 'Submit a bulk and follow it.' },
         { name: 'transfers', description: 'What became of each transfer.' },
         { name: 'accounts', description: 'Balances and statements.' },
+        { name: 'incidents', description: 'What somebody has to look into.' },
+        { name: 'bank', description: 'For the bank, which calls by itself.' },
         { name: 'health', description: 'For whoever runs it.' }
       ]
     },

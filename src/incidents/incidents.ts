@@ -43,15 +43,13 @@ const insertIncident = statement(
    returning incident_no`
 )
 
-/** Opens an incident and raises the alarm, once as long as it is open. */
+/** Opens an incident and raises the alarm, once as long as it is open. `details` may name an IBAN: they are not logged. */
 export async function openIncident(context: Context, incident: Incident): Promise<void> {
   const [opened] = await insertIncident(context.db, incident)
   if (!opened) return
   const { kind, subject, organization_id } = incident
-  context.log.error(
-    { incident_no: opened.incident_no.toString(), kind, subject, organization_id },
-    'incident'
-  )
+  const about = { incident_no: opened.incident_no.toString(), kind, subject, organization_id }
+  context.log.error(about, `incident: ${incidentKinds[kind]}`)
 }
 
 /** Ends the incidents of a kind whose subject is no longer found. */
@@ -63,6 +61,20 @@ export const resolveOthers = statement(
    where kind = :kind and resolved_at is null and not (subject = any (:subjects))
    returning incident_no`
 )
+
+/**
+ * Opens an incident for everything that was found of a kind, and ends those of which nothing is found any more; none if
+ * there was too much to find all of it, since what is not among them is not in order again.
+ */
+export async function reportFindings(
+  context: Context,
+  kind: IncidentKind,
+  found: { all: Omit<Incident, 'kind'>[]; complete: boolean }
+): Promise<void> {
+  for (const finding of found.all) await openIncident(context, { kind, ...finding })
+  if (found.complete)
+    await resolveOthers(context.db, { kind, subjects: found.all.map(({ subject }) => subject) })
+}
 
 const selectIncidents = statement(
   'select-incidents',

@@ -111,13 +111,19 @@ export const findOverdue = statement(
 export const findOrphanedReserves = statement(
   'find-orphaned-reserves',
   { limit: 'int4' },
-  { organization_id: 'int4', account_id: 'int4', reserved_minor: 'int8', open_minor: 'int8' },
+  {
+    organization_id: 'int4',
+    account_id: 'int4',
+    currency: 'text',
+    reserved_minor: 'int8',
+    open_minor: 'int8'
+  },
   `with open as (
      select c.organization_id, b.account_id, sum(c.open_minor) as open_minor
      from chunk c join bulk b using (organization_id, bulk_no)
      where c.due_at is not null group by 1, 2
    )
-   select organization_id, account_id, a.reserved_minor, coalesce(o.open_minor, 0)::int8 as open_minor
+   select organization_id, account_id, a.currency, a.reserved_minor, coalesce(o.open_minor, 0)::int8 as open_minor
    from account a left join open o using (organization_id, account_id)
    where a.reserved_minor <> coalesce(o.open_minor, 0)
    order by 1, 2 limit :limit`

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
-import { openIncident, resolveOthers } from '../incidents/incidents.ts'
+import { reportFindings } from '../incidents/incidents.ts'
+import { describeAmount, nameAccount } from '../verification/violation.ts'
 import { findOrphanedReserves, findOverdue } from './queries.ts'
 
 /** Due for this long, while nothing at all is worked on: something is wrong. */
@@ -13,40 +14,35 @@ const mostFound = 100
  * again ends its incident by itself.
  */
 export async function sweep(context: Context): Promise<string> {
-  const overdue = await findOverdue(context.db, {
+  const overdue = await findOverdueBulks(context)
+  await reportFindings(context, 'overdue-work', { all: overdue, complete: overdue.length < mostFound })
+  const orphaned = await findWrongReserves(context)
+  await reportFindings(context, 'orphaned-reserve', { all: orphaned, complete: orphaned.length < mostFound })
+  return `${overdue.length} bulks overdue, ${orphaned.length} reserves orphaned`
+}
+
+async function findOverdueBulks(context: Context) {
+  const rows = await findOverdue(context.db, {
     overdue_ms: overdueMs,
     longest_queue_ms: longestQueueMs,
     limit: mostFound
   })
-  for (const { bulk_id, chunks, due_at, ...bulk } of overdue)
-    await openIncident(context, {
-      kind: 'overdue-work',
-      subject: `bulk ${bulk_id}`,
-      details: `${chunks} chunks are due since ${due_at.toISOString()} or later, and nobody works on them`,
-      ...bulk,
-      seq: null
-    })
-  const orphaned = await findOrphanedReserves(context.db, { limit: mostFound })
-  for (const account of orphaned)
-    await openIncident(context, {
-      kind: 'orphaned-reserve',
-      subject: nameAccount(account),
-      details: `it reserves ${account.reserved_minor} minor units, its open transfers are ${account.open_minor}`,
-      organization_id: account.organization_id,
-      bulk_no: null,
-      seq: null
-    })
-  // What was not found because there is too much of it is not in order again.
-  if (overdue.length < mostFound)
-    await resolveOthers(context.db, {
-      kind: 'overdue-work',
-      subjects: overdue.map(({ bulk_id }) => `bulk ${bulk_id}`)
-    })
-  if (orphaned.length < mostFound)
-    await resolveOthers(context.db, { kind: 'orphaned-reserve', subjects: orphaned.map(nameAccount) })
-  return `${overdue.length} bulks overdue, ${orphaned.length} reserves orphaned`
+  return rows.map(({ organization_id, bulk_no, bulk_id, chunks, due_at }) => ({
+    subject: `bulk ${bulk_id}`,
+    details: `${chunks} chunks are due since ${due_at.toISOString()} or later, and nobody works on them`,
+    organization_id,
+    bulk_no,
+    seq: null
+  }))
 }
 
-function nameAccount(account: { organization_id: number; account_id: number }): string {
-  return `account ${account.account_id} of organization ${account.organization_id}`
+async function findWrongReserves(context: Context) {
+  const rows = await findOrphanedReserves(context.db, { limit: mostFound })
+  return rows.map(({ currency, reserved_minor, open_minor, ...account }) => ({
+    subject: nameAccount(account),
+    details: `it reserves ${describeAmount(reserved_minor, currency)}, its open transfers add up to ${describeAmount(open_minor, currency)}`,
+    organization_id: account.organization_id,
+    bulk_no: null,
+    seq: null
+  }))
 }

@@ -14,14 +14,13 @@ const selectWrongPostings = statement(
     line_no: 'int8',
     kind: 'text',
     amount_minor: 'int8',
-    iban: 'text?',
     account_kind: 'text?',
     currency: 'text?',
     counter_kind: 'text?',
     counter_currency: 'text?'
   },
   `with found as materialized (
-     select p.organization_id, p.account_id, p.counter_account_id, p.line_no, p.kind::text, p.amount_minor, a.iban,
+     select p.organization_id, p.account_id, p.counter_account_id, p.line_no, p.kind::text, p.amount_minor,
             a.kind::text as account_kind, a.currency, c.kind::text as counter_kind, c.currency as counter_currency
      from posting p
      left join account a on (a.organization_id, a.account_id) = (p.organization_id, p.account_id)
@@ -83,7 +82,6 @@ const selectWrongAccounts = statement(
   {
     organization_id: 'int4',
     account_id: 'int4',
-    iban: 'text?',
     currency: 'text',
     balance_minor: 'int8',
     posted_minor: 'int8',
@@ -110,14 +108,14 @@ const selectWrongAccounts = statement(
      from open_bulk join bulk b using (organization_id, bulk_no)
      group by 1, 2
    ), found as materialized (
-     select organization_id, account_id, a.kind, a.iban, a.currency, a.balance_minor, a.reserved_minor, a.posting_count,
+     select organization_id, account_id, a.currency, a.balance_minor, a.reserved_minor, a.posting_count,
             coalesce(p.posted_minor, 0)::int8 as posted_minor, coalesce(o.open_minor, 0)::int8 as open_minor,
             coalesce(p.line_count, 0) as line_count, coalesce(p.last_line_no, 0) as last_line_no
      from account a
      left join posted p using (organization_id, account_id)
      left join open o using (organization_id, account_id)
    )
-   select organization_id, account_id, iban, currency, balance_minor, posted_minor, reserved_minor, open_minor,
+   select organization_id, account_id, currency, balance_minor, posted_minor, reserved_minor, open_minor,
           posting_count, line_count, last_line_no
    from found
    where balance_minor <> posted_minor or reserved_minor <> open_minor

@@ -2,7 +2,7 @@ import type { Tx } from '../database/statement.ts'
 import { formatAmount, isCurrency } from '../domain/money.ts'
 import { transferId } from '../domain/reference.ts'
 
-/** The invariants, in the words that people read; design and ARCHITECTURE.md number them the same. */
+/** The invariants, in the words that people read; reports and incidents name them by these numbers. */
 export const invariants = {
   I1: 'Every posting is a double entry within one organization, and all of them sum to zero',
   I2: "Every account's balance is the sum of its postings, its reserve the sum of its open transfers",
@@ -47,9 +47,9 @@ export function describeAmount(amount_minor: bigint, currency: string | null): s
     : `${amount_minor} minor units of ${currency ?? 'no currency'}`
 }
 
-/** An account as a report names it. */
-export function nameAccount(row: { organization_id: number; account_id: number; iban: string | null }) {
-  return `account ${row.iban ?? row.account_id} of organization ${row.organization_id}`
+/** An account as a report names it: by its key, since what it names becomes an alarm in the log, where no IBAN may be. */
+export function nameAccount(row: { organization_id: number; account_id: number }): string {
+  return `account ${row.account_id} of organization ${row.organization_id}`
 }
 
 /** A bulk as a report names it. */

@@ -69,6 +69,19 @@ describe('the status of a bulk', () => {
     assert.equal((await api.ask(path, { headers: { 'if-none-match': etag } })).status, 200)
   })
 
+  it('is told anew when somebody should look, although nothing of it has changed', async () => {
+    const bulk = await accepted()
+    const path = `/transfers/bulk/${bulk.request_id}/status`
+    const etag = (await api.ask(path)).headers.get('etag') ?? ''
+    await database.sql(
+      `insert into incident (kind, subject, details, organization_id, bulk_no)
+       select 'overdue-work', $1::uuid::text, 'nobody works on it', organization_id, bulk_no from bulk where request_id = $1::uuid`,
+      [bulk.request_id]
+    )
+    const { status, body } = await api.ask(path, { headers: { 'if-none-match': etag } })
+    assert.deepEqual([status, body.needs_attention], [200, true])
+  })
+
   it('is 404 for a bulk that does not exist, whatever the id looks like', async () => {
     for (const id of [randomUUID(), 'x', '%F0%9F%98%80', "';--", '00000000-0000-0000-0000-000000000000'])
       for (const path of ['', '/status', '/transfers'])

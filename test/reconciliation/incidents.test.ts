@@ -40,7 +40,7 @@ it('is one incident and one alarm as long as it lasts, however many find it at o
   assert.deepEqual(await list(), ['bulk 1 open'])
   assert.deepEqual(
     alarms.map(({ level, msg, subject }) => [level, msg, subject]),
-    [['error', 'incident', 'bulk 1']]
+    [['error', 'incident: Transfers are due and nobody works on them.', 'bulk 1']]
   )
 })
 

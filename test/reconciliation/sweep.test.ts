@@ -89,7 +89,7 @@ describe('looking for orphaned reserves', () => {
     for (let time = 0; time < 2; time++)
       assert.equal(await sweep(ledger.context), '0 bulks overdue, 1 reserves orphaned')
     assert.deepEqual(await ledger.incidents(), [
-      'orphaned-reserve: it reserves 20001 minor units, its open transfers are 20000'
+      'orphaned-reserve: it reserves 200.01 EUR, its open transfers add up to 200.00 EUR'
     ])
     await add(-1)
     await sweep(ledger.context)

@@ -8,7 +8,7 @@ import { verify, type BankLog } from '../../src/verification/verify.ts'
 import { makeBulkReference } from '../../src/domain/reference.ts'
 import { logOf } from '../support/scripted-bank.ts'
 import { orders, postAll, startBank } from '../sandbox-bank/bank-harness.ts'
-import { aLog, makeHistory, named, submit, workOnce, type History } from './history.ts'
+import { aLog, makeHistory, named, submit, workOff, workOnce, type History } from './history.ts'
 
 interface Difference {
   what: string
@@ -119,7 +119,7 @@ describe("the bank's log", () => {
     const bank: BankLog = {
       async *payments() {
         await submit(context, organization_id, ['1.00'])
-        await workOnce(context)
+        await workOff(context)
         yield* logOf(context.bank)
       }
     }

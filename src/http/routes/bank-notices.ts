@@ -50,8 +50,12 @@ export async function bankNoticeRoutes(server: Server, context: Context): Promis
           unknown_payments: references('unknown-payment'),
           different_payments: references('different-payment')
         }
-        if (answer.kept < receipts.length)
-          request.log.warn(answer, 'the bank told of payments that do not fit')
+        if (answer.kept < receipts.length) {
+          const { kept, unknown_payments, different_payments } = answer
+          // The references of the others are whatever was sent, which may be anybody's name.
+          const told = { kept, unknown_payments: unknown_payments.length, different_payments }
+          request.log.warn(told, 'the bank told of payments that are none of ours, or not as it tells them')
+        }
         return answer
       }
     )

@@ -77,7 +77,8 @@ function readRoutes(server: Server, context: Context, organizationId: number): v
     async (request, reply) => {
       const status = await readBulkStatus(context.db, organizationId, requireBulkId(request.params.bulk_id))
       if (status === null) throw bulkNotFound()
-      const etag = `"${status.version}"`
+      // That somebody should look comes with time, or from an incident, and changes no version.
+      const etag = `"${status.version}${status.needs_attention ? '-attention' : ''}"`
       reply.header('etag', etag).header('cache-control', 'private, no-cache')
       if (!status.final) reply.header('retry-after', '1')
       return request.headers['if-none-match'] === etag ? notModified(reply) : reply.send(status)
