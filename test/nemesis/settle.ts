@@ -10,9 +10,7 @@ import { frontsOf, type World } from './world.ts'
  * Kills a worker for good in the middle of what it has claimed, and returns after how many milliseconds nothing of it
  * was left to a dead one, because the other worker had taken it over.
  */
-export async function measureTakeOver(
-  world: World
-): Promise<{ killed_at_ms: number; took_ms: number; chunks: number }> {
+export async function measureTakeOver(world: World): Promise<{ took_ms: number; chunks: number }> {
   const [worker] = world.workers
   for (;;) {
     const pid = worker!.pid
@@ -30,7 +28,7 @@ export async function measureTakeOver(
     }
     await until('all is taken over', async () => (await findHeld(world, pid)).length === 0, 60_000)
     worker!.release()
-    return { killed_at_ms: killedAt, took_ms: Math.round(performance.now() - killedAt), chunks: held.length }
+    return { took_ms: Math.round(performance.now() - killedAt), chunks: held.length }
   }
 }
 
