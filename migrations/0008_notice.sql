@@ -50,7 +50,9 @@ create table incident (
   seq int2,
   kind text not null,
   subject text not null,
-  details text not null
+  details text not null,
+  -- Who ended it and why, where it did not end by itself.
+  resolution text
 );
 -- By the reference that a bank knows: callbacks and statements name nothing else.
 create unique index bulk_by_reference on bulk (bulk_reference);
@@ -58,3 +60,17 @@ create unique index bulk_by_reference on bulk (bulk_reference);
 create unique index incident_open on incident (kind, subject) where resolved_at is null;
 create index incident_of_bulk on incident (organization_id, bulk_no) where resolved_at is null;
 create trigger no_delete before delete or truncate on incident for each statement execute function refuse_change();
+
+-- An incident ends once; nothing else of it changes.
+create function guard_incident() returns trigger language plpgsql as $$
+begin
+  if (new.incident_no, new.opened_at, new.organization_id, new.bulk_no, new.seq, new.kind, new.subject, new.details)
+     is distinct from
+     (old.incident_no, old.opened_at, old.organization_id, old.bulk_no, old.seq, old.kind, old.subject, old.details)
+     or old.resolved_at is not null or new.resolved_at is null
+  then
+    raise exception 'incident % may not change in this way', old.incident_no using errcode = 'integrity_constraint_violation';
+  end if;
+  return new;
+end $$;
+create trigger guard before update on incident for each row execute function guard_incident();

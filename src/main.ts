@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { demo } from './cli/demo.ts'
 import { migrateCommand } from './cli/migrate.ts'
-import { resolveCommand } from './cli/resolve.ts'
+import { resolveCommand, resolveIncidentCommand } from './cli/resolve.ts'
 import { sandboxBank } from './cli/sandbox-bank.ts'
 import { start } from './cli/start.ts'
 import { UsageError } from './cli/usage-error.ts'
@@ -36,6 +36,13 @@ program
   .requiredOption('--operator <name>', 'who decides')
   .requiredOption('--evidence <text>', 'how it is known')
   .action(resolveCommand)
+program
+  .command('resolve-incident')
+  .description('end an incident that does not end by itself, once somebody has looked into it')
+  .argument('<incident_no>')
+  .requiredOption('--operator <name>', 'who decides')
+  .requiredOption('--evidence <text>', 'what was found')
+  .action(resolveIncidentCommand)
 program.command('migrate').description('bring the schema of DATABASE_URL up to date').action(migrateCommand)
 program.command('sandbox-bank').description('run the sandbox bank alone').action(sandboxBank)
 

@@ -1,9 +1,11 @@
+import { openDatabase, type Database } from '../database/database.ts'
+import { isUnavailable } from '../database/errors.ts'
 import { reasonCodes } from '../domain/reason-code.ts'
 import { parseTransferId } from '../domain/reference.ts'
 import { resolveTransfer } from '../execution/notices.ts'
-import { createLog } from '../telemetry/log.ts'
+import { resolveIncident } from '../incidents/incidents.ts'
+import { createLog, type Log } from '../telemetry/log.ts'
 import { loadSettings } from './load-settings.ts'
-import { makeContext, closeContext } from './make-context.ts'
 import { borrowDatabase } from './open-database.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -19,24 +21,51 @@ export async function resolveCommand(transferId: string, options: ResolveOptions
   const id = parseTransferId(transferId)
   const word = readWord(options)
   if (id === null) throw new UsageError(`${transferId} is no transfer_id; GET the transfer to see it.`)
-  const settings = loadSettings()
-  const tell = (message: string): void => void process.stderr.write(`${message}\n`)
-  const server = await borrowDatabase(settings, tell)
-  const context = makeContext(settings, createLog(settings.LOG_LEVEL), {
-    databaseUrl: server.url,
-    bankUrl: settings.BANK_URL ?? 'http://127.0.0.1:1'
-  })
-  try {
+  await withDatabase(async (context) => {
     const resolution = await resolveTransfer(context, id, word)
     if (resolution.outcome === 'not-open')
       throw new UsageError(
         `${transferId} is not UNKNOWN or SENT, or has been resolved before, or does not exist: nothing was changed.`
       )
-    tell(
-      `Recorded: ${transferId} is ${word.status}, says ${word.operator}. A worker books it within seconds.`
-    )
+  })
+  tell(`Recorded: ${transferId} is ${word.status}, says ${word.operator}. A worker books it within seconds.`)
+}
+
+/** Ends an incident that does not end by itself, once a person has looked into it. */
+export async function resolveIncidentCommand(
+  incidentNo: string,
+  options: { operator: string; evidence: string }
+): Promise<void> {
+  const errors = [
+    ...(/^[1-9]\d{0,15}$/.test(incidentNo)
+      ? []
+      : [`${incidentNo} is no incident_no; GET /incidents lists them.`]),
+    ...findPersonErrors(options)
+  ]
+  if (errors.length > 0) throw new UsageError(errors.join('\n'))
+  await withDatabase(async ({ db }) => {
+    const resolution = `${options.operator}: ${options.evidence}`
+    const [incident] = await resolveIncident(db, { incident_no: BigInt(incidentNo), resolution })
+    if (!incident) throw new UsageError(`Incident ${incidentNo} is not open: nothing was changed.`)
+    tell(`Ended: ${incident.kind}, ${incident.subject}.`)
+  })
+}
+
+function tell(message: string): void {
+  process.stderr.write(`${message}\n`)
+}
+
+async function withDatabase(work: (context: { db: Database; log: Log }) => Promise<void>): Promise<void> {
+  const settings = loadSettings()
+  const server = await borrowDatabase(settings, tell)
+  const db = openDatabase({ url: server.url, maxConnections: 1, applicationName: 'bulkhead-resolve' })
+  try {
+    await work({ db, log: createLog(settings.LOG_LEVEL) })
+  } catch (error) {
+    if (!isUnavailable(error)) throw error
+    throw new UsageError('The database cannot be reached: nothing was changed.', { cause: error })
   } finally {
-    await closeContext(context)
+    await db.close()
     await server.stop()
   }
 }
@@ -47,11 +76,18 @@ function readWord(options: ResolveOptions) {
   if (status !== 'EXECUTED' && status !== 'FAILED') errors.push('--status has to be EXECUTED or FAILED.')
   if (status === 'FAILED' && (reason === undefined || !Object.hasOwn(reasonCodes, reason)))
     errors.push(`--reason has to be one of ${Object.keys(reasonCodes).join(', ')}.`)
+  if (status === 'EXECUTED' && reason !== undefined) errors.push('--reason is of a failure only.')
+  errors.push(...findPersonErrors({ operator, evidence }))
+  if (errors.length > 0) throw new UsageError(errors.join('\n'))
+  return { status: status as 'EXECUTED' | 'FAILED', reason_code: reason ?? null, operator, evidence }
+}
+
+function findPersonErrors({ operator, evidence }: { operator: string; evidence: string }): string[] {
+  const errors: string[] = []
   if (operator.trim() === '') errors.push('--operator has to say who decides.')
   if (evidence.trim().length < 10)
     errors.push(
       "--evidence has to say how it is known, such as the bank's letter or the line of its statement."
     )
-  if (errors.length > 0) throw new UsageError(errors.join('\n'))
-  return { status: status as 'EXECUTED' | 'FAILED', reason_code: reason ?? null, operator, evidence }
+  return errors
 }

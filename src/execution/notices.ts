@@ -149,7 +149,7 @@ export type Resolution = { outcome: 'recorded' } | { outcome: 'not-open' }
  * otherwise opens an incident.
  */
 export async function resolveTransfer(
-  context: Context,
+  context: Pick<Context, 'db' | 'log'>,
   id: { bulk_reference: string; seq: number },
   word: { status: 'EXECUTED' | 'FAILED'; reason_code: string | null; operator: string; evidence: string }
 ): Promise<Resolution> {

@@ -63,7 +63,8 @@ export function answerProblem(
   reply: FastifyReply,
   content: ProblemContent
 ): FastifyReply {
-  const submits = request.method === 'POST' && request.url.startsWith('/transfers/bulk')
+  const submits =
+    /^\/transfers\/bulk(\/[^/]+\/retry-failed)?\/?(\?|$)/.test(request.url) && request.method === 'POST'
   const body = describeProblem(content, {
     instance: request.url.split('?')[0] ?? '',
     trace_id: request.id,

@@ -115,7 +115,8 @@ export const incident = z
     subject: z.string(),
     details: z.string(),
     opened_at: time,
-    resolved_at: time.nullable()
+    resolved_at: time.nullable(),
+    resolution: z.string().nullable().describe('Who ended it and why; null if it ended by itself.')
   })
   .meta({ id: 'Incident' })
 

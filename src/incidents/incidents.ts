@@ -62,6 +62,16 @@ export const resolveOthers = statement(
    returning incident_no`
 )
 
+/** Ends an incident by a person's word. No row if it is not open. */
+export const resolveIncident = statement(
+  'resolve-incident',
+  { incident_no: 'int8', resolution: 'text' },
+  { kind: 'text', subject: 'text' },
+  `update incident set resolved_at = now(), resolution = :resolution
+   where incident_no = :incident_no and resolved_at is null
+   returning kind, subject`
+)
+
 /**
  * Opens an incident for everything that was found of a kind, and ends those of which nothing is found any more; none if
  * there was too much to find all of it, since what is not among them is not in order again.
@@ -85,9 +95,10 @@ const selectIncidents = statement(
     subject: 'text',
     details: 'text',
     opened_at: 'timestamptz',
-    resolved_at: 'timestamptz?'
+    resolved_at: 'timestamptz?',
+    resolution: 'text?'
   },
-  `select incident_no, kind, subject, details, opened_at, resolved_at from incident
+  `select incident_no, kind, subject, details, opened_at, resolved_at, resolution from incident
    where organization_id = :organization_id and (:before_no is null or incident_no < :before_no)
      and (:open is null or (resolved_at is null) = :open)
    order by incident_no desc limit :limit`
@@ -105,6 +116,7 @@ export async function listIncidents(
     subject: row.subject,
     details: row.details,
     opened_at: row.opened_at.toISOString(),
-    resolved_at: row.resolved_at?.toISOString() ?? null
+    resolved_at: row.resolved_at?.toISOString() ?? null,
+    resolution: row.resolution
   }))
 }

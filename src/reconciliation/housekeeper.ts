@@ -14,7 +14,7 @@ interface Job {
 }
 
 /** A job whose process died is taken over after this long without a word of it. */
-const jobLeaseMs = 300_000
+const jobLeaseMs = 60_000
 
 /**
  * Looks after what no claim does: settles what the bank told by itself, compares its statement with the ledger, looks

@@ -42,6 +42,7 @@ const guards = [
   'no_delete on organization',
   'guard on bulk',
   'guard on chunk',
+  'guard on incident',
   'append_only on transfer_return',
   'append_only on transfer_retry',
   'append_only on statement_entry',

@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
 import { z } from 'zod'
+import { storableText } from '../banking/bank-notice.ts'
 import { formatAmount, isCurrency, parseAmount } from '../domain/money.ts'
 import { BankLogContradiction, BankLogUnavailable, type BankLog, type BankPayment } from './bank-log.ts'
 
@@ -8,10 +9,10 @@ const page = z.object({
   total_amount: z.string(),
   payments: z.array(
     z.object({
-      reference: z.string(),
-      amount: z.string(),
-      currency: z.string(),
-      counterparty_iban: z.string()
+      reference: z.string().transform(storableText),
+      amount: z.string().transform(storableText),
+      currency: z.string().transform(storableText),
+      counterparty_iban: z.string().transform(storableText)
     })
   ),
   next_cursor: z.string().nullable()

@@ -17,7 +17,7 @@ describe('bulkhead resolve', () => {
   const wrong: [string, Partial<typeof word>, RegExp][] = [
     [id, { status: 'executed' }, /^--status has to be EXECUTED or FAILED\.$/],
     [id, { status: 'RETURNED' }, /^--status/],
-    [id, { reason: 'ac04' }, /^--reason has to be one of AC01, AC04, /],
+    [id, { reason: 'ac04' }, /^--reason has to be one of AC01, AC03, AC04, /],
     [id, { reason: 'toString' }, /^--reason/],
     [id, { operator: ' ' }, /^--operator has to say who decides\.$/],
     [id, { evidence: 'trust me ' }, /^--evidence has to say how it is known/],

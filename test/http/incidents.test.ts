@@ -39,7 +39,12 @@ describe('GET /incidents', () => {
     const { data, has_more, next_cursor } = await list(`?limit=2&cursor=${first.next_cursor}`)
     const { incident_no, opened_at, subject, ...rest } = data[0]
     assert.ok(incident_no > 0 && Date.parse(opened_at) && subject.startsWith('a'))
-    assert.deepEqual(rest, { kind: 'contradictory-result', details: 'it differs', resolved_at: null })
+    assert.deepEqual(rest, {
+      kind: 'contradictory-result',
+      details: 'it differs',
+      resolved_at: null,
+      resolution: null
+    })
     assert.deepEqual([has_more, next_cursor], [false, null])
   })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { listIncidents, openIncident, resolveOthers } from '../../src/incidents/incidents.ts'
+import { listIncidents, openIncident, resolveIncident, resolveOthers } from '../../src/incidents/incidents.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { makeLedger } from './ledger.ts'
 
@@ -64,4 +64,16 @@ it('ends no incident of another kind', async () => {
   await open('bulk 1')
   await resolveOthers(database.db, { kind: 'orphaned-reserve', subjects: [] })
   assert.deepEqual(await list(), ['bulk 1 open'])
+})
+
+it('is ended by a person once, who is remembered, and is never changed otherwise', async () => {
+  const { database, open, list } = await arrange()
+  await open('bulk 1')
+  const [row] = await database.sql<{ incident_no: string }>('select incident_no from incident')
+  const word = { incident_no: BigInt(row?.incident_no ?? 0), resolution: 'Ada: letter of the bank' }
+  await assert.rejects(database.sql(`update incident set details = 'nothing'`), /may not change in this way/)
+  assert.deepEqual(await resolveIncident(database.db, word), [{ kind: 'overdue-work', subject: 'bulk 1' }])
+  assert.deepEqual(await resolveIncident(database.db, word), [])
+  assert.deepEqual(await list(), ['bulk 1 ended'])
+  await assert.rejects(database.sql('update incident set resolved_at = null'), /may not change in this way/)
 })
