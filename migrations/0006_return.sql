@@ -16,4 +16,5 @@ create table transfer_return (
   reason text,
   primary key (organization_id, bulk_no, seq)
 );
+create index transfer_return_recorded on transfer_return (recorded_at);
 create trigger append_only before update or delete or truncate on transfer_return for each statement execute function refuse_change();

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { demo } from './cli/demo.ts'
+import { incidentsCommand } from './cli/incidents.ts'
 import { migrateCommand } from './cli/migrate.ts'
 import { resolveCommand, resolveIncidentCommand } from './cli/resolve.ts'
 import { sandboxBank } from './cli/sandbox-bank.ts'
@@ -36,6 +37,7 @@ program
   .requiredOption('--operator <name>', 'who decides')
   .requiredOption('--evidence <text>', 'how it is known')
   .action(resolveCommand)
+program.command('incidents').description('list every open incident').action(incidentsCommand)
 program
   .command('resolve-incident')
   .description('end an incident that does not end by itself, once somebody has looked into it')

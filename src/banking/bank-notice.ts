@@ -39,9 +39,9 @@ const callback = z.object({
     .array(
       z.object({
         notice_id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
-        reference: z.string().max(64),
+        reference: z.string().max(64).transform(storableText),
         status: z.enum(['EXECUTED', 'REJECTED', 'RETURNED']),
-        amount: z.string().max(40),
+        amount: z.string().max(40).transform(storableText),
         currency: z.string().max(10).transform(storableText),
         counterparty_iban: z.string().max(40).transform(storableText),
         reason: z.object({ code: z.string().regex(/^[A-Z0-9]{1,10}$/), message: z.string() }).optional()

@@ -37,6 +37,8 @@ export type BankAnswer =
 export interface CallOptions {
   /** Whether this transfer was sent or asked about before. */
   again: boolean
+  /** Whether it has never been sent: silence about one that was asked about before says little about the bank. */
+  fresh?: boolean
   /** Asked at the last moment before the call is made: whether the caller still may. */
   mayCall: () => boolean
 }

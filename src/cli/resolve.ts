@@ -1,13 +1,9 @@
-import { openDatabase, type Database } from '../database/database.ts'
-import { isUnavailable } from '../database/errors.ts'
 import { reasonCodes } from '../domain/reason-code.ts'
 import { parseTransferId } from '../domain/reference.ts'
 import { resolveTransfer } from '../execution/notices.ts'
 import { resolveIncident } from '../incidents/incidents.ts'
-import { createLog, type Log } from '../telemetry/log.ts'
-import { loadSettings } from './load-settings.ts'
-import { borrowDatabase } from './open-database.ts'
 import { UsageError } from './usage-error.ts'
+import { withDatabase } from './with-database.ts'
 
 export interface ResolveOptions {
   status: string
@@ -53,21 +49,6 @@ export async function resolveIncidentCommand(
 
 function tell(message: string): void {
   process.stderr.write(`${message}\n`)
-}
-
-async function withDatabase(work: (context: { db: Database; log: Log }) => Promise<void>): Promise<void> {
-  const settings = loadSettings()
-  const server = await borrowDatabase(settings, tell)
-  const db = openDatabase({ url: server.url, maxConnections: 1, applicationName: 'bulkhead-resolve' })
-  try {
-    await work({ db, log: createLog(settings.LOG_LEVEL) })
-  } catch (error) {
-    if (!isUnavailable(error)) throw error
-    throw new UsageError('The database cannot be reached: nothing was changed.', { cause: error })
-  } finally {
-    await db.close()
-    await server.stop()
-  }
 }
 
 function readWord(options: ResolveOptions) {

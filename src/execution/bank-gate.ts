@@ -85,7 +85,7 @@ export class BankGate implements BankConnector {
       // Paid for at the last moment, so that what is not called costs nothing.
       if (again && !this.#spendRetry()) return { outcome: 'not-asked', retry_after_ms: 1_000 }
       const answer = await call()
-      this.#learn(answer, again)
+      this.#learn(answer, { again, fresh: options?.fresh ?? true })
       return answer
     } finally {
       this.#underWay -= 1
@@ -105,12 +105,13 @@ export class BankGate implements BankConnector {
     }
   }
 
-  #learn(answer: BankAnswer, again: boolean): void {
+  #learn(answer: BankAnswer, { again, fresh }: { again: boolean; fresh: boolean }): void {
     switch (answer.outcome) {
       case 'not-asked':
         return
       case 'unknown':
-        this.#countFailure()
+        // A few dozen payments that the bank never tells about kept everybody's waiting: their inquiries fail for ever.
+        if (fresh) this.#countFailure()
         return
       case 'not-accepted':
         if (answer.retry_after_ms === undefined) this.#countFailure()

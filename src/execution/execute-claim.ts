@@ -198,11 +198,14 @@ async function askAboutTransfer(
     // The bank told of some of them by itself; then the others are not asked about out of turn.
     const answer = told.get(transfer.seq)
     if (answer) return interpretAnswer(answer, transfer, random)
+    // Sooner than those that are asked, so that they go on in a chunk of their own: in one that is hurried again and
+    // again they would never come to be asked.
     if (answer === undefined && transfer.status !== 'PROCESSING')
-      return putBack(transfer, inquiryMs(transfer.since_ms, random))
+      return putBack(transfer, inquiryMs(transfer.since_ms / 2n, random))
   }
   const options: CallOptions = {
     again: !isFresh(transfer) || transfer.attempts > 1,
+    fresh: isFresh(transfer),
     // A holder that slept through its lease must not send: another may have been told that it was never sent.
     mayCall: () => context.clock.elapsedMs() < claim.lease_ends_ms
   }

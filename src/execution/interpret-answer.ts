@@ -36,9 +36,9 @@ const shortestInquiryMs = 500
 const longestInquiryMs = 300_000
 const longestRetryAfterMs = 60_000
 
-/** Milliseconds to the next inquiry: about as long as the transfer has been in its status, so ever longer. */
+/** Milliseconds to the next inquiry: up to half as long as the transfer has been in its status, so ever longer. */
 export function inquiryMs(sinceMs: bigint, random: number): number {
-  const ceiling = Math.min(longestInquiryMs, Math.max(shortestInquiryMs, Number(sinceMs)))
+  const ceiling = Math.min(longestInquiryMs, Math.max(shortestInquiryMs, Number(sinceMs) / 2))
   return Math.ceil(ceiling / 10 + random * ceiling * 0.9)
 }
 
@@ -47,11 +47,12 @@ export function interpretAnswer(answer: BankAnswer, transfer: Asked, random: num
   const { seq, attempts } = transfer
   const fresh = isFresh(transfer)
   const stillOpen = transfer.status === 'SENT' ? 'SENT' : 'UNKNOWN'
-  const goesOn = (status: Result['status'], reason: string, retry_after_ms = 0): Result => {
-    const wait_ms =
-      status === 'PENDING'
-        ? backoffMs(attempts, random, 500, longestRetryMs)
-        : inquiryMs(status === transfer.status ? transfer.since_ms : 0n, random)
+  const goesOn = (status: Result['status'], reason: string): Result => {
+    const due_in_ms = inquiryMs(status === transfer.status ? transfer.since_ms : 0n, random)
+    return { seq, status, reason_code: null, reason, due_in_ms }
+  }
+  const triedAgain = (status: Result['status'], reason: string, retry_after_ms = 0): Result => {
+    const wait_ms = backoffMs(attempts, random, 500, longestRetryMs)
     const due_in_ms = Math.max(wait_ms, Math.min(retry_after_ms, longestRetryAfterMs))
     return { seq, status, reason_code: null, reason, due_in_ms }
   }
@@ -68,14 +69,14 @@ export function interpretAnswer(answer: BankAnswer, transfer: Asked, random: num
     case 'taken':
       return goesOn('SENT', 'the bank has taken it; its result is to come')
     case 'not-accepted':
-      return goesOn(fresh ? 'PENDING' : stillOpen, answer.cause, answer.retry_after_ms)
+      return triedAgain(fresh ? 'PENDING' : stillOpen, answer.cause, answer.retry_after_ms)
     case 'not-asked':
       return putBack(transfer, answer.retry_after_ms + backoffMs(1, random))
     case 'not-found':
       // Not yet, perhaps: one that may have been sent is never put back among those that surely were not.
       return goesOn('UNKNOWN', 'the bank does not know it')
     case 'never-received':
-      return goesOn('PENDING', 'the bank never received it')
+      return triedAgain('PENDING', 'the bank never received it')
     case 'unknown':
       return goesOn(stillOpen, answer.cause)
   }

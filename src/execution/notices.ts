@@ -49,17 +49,31 @@ export async function receiveNotices(
     reasons: ours.map(({ reason }) => reason)
   })
   const next = rows.values()
-  return read.map(({ notice, id }) => {
+  const receipts = read.map(({ notice, id }): Receipt => {
     const row = id === null ? undefined : next.next().value
     if (row === undefined || row.bulk_no === null)
       return { notice, verdict: 'unknown-payment', organization_id: null, bulk_no: null, outcome: null }
     return { notice, verdict: row.fits ? 'kept' : 'different-payment', ...row }
   })
+  for (const receipt of receipts)
+    if (receipt.verdict === 'different-payment') await openDifference(context, receipt, source)
+  return receipts
+}
+
+async function openDifference(context: Context, { notice, ...receipt }: Receipt, source: string) {
+  await openIncident(context, {
+    kind: 'different-at-bank',
+    subject: `transfer ${notice.reference}`,
+    details: `by ${source} it was told to be ${notice.status} with ${notice.amount} ${notice.currency}; amount, currency or payee differ`,
+    organization_id: receipt.organization_id,
+    bulk_no: receipt.bulk_no,
+    seq: parseTransferId(notice.reference)?.seq ?? null
+  })
 }
 
 /**
  * What was told of transfers that may have been sent, as answers; null where the bank has to be asked all the same: it
- * told two ends, or rejected by callback. A wrong rejection would let the client send again what the bank executed, and
+ * told two ends, or rejected by callback. An operator's word decides over both. A wrong rejection would let the client send again what the bank executed, and
  * one more inquiry is cheap; an execution is believed, since that moves money out once and the statement tells if not.
  */
 export async function readToldAnswers(
@@ -73,8 +87,11 @@ export async function readToldAnswers(
     seqs: transfers.map(({ seq }) => seq)
   })
   const told = new Map<number, BankAnswer | null>()
+  const decided = new Set(rows.filter(({ source }) => source === 'operator').map(({ seq }) => seq))
   for (const { seq, source, status, reason_code, reason } of rows) {
-    const contradicted = rows.some((other) => other.seq === seq && other.status !== status)
+    if (decided.has(seq) && source !== 'operator') continue
+    const contradicted =
+      !decided.has(seq) && rows.some((other) => other.seq === seq && other.status !== status)
     if (contradicted || (status === 'FAILED' && source === 'callback')) {
       if (!told.has(seq)) told.set(seq, null)
       continue
@@ -101,14 +118,15 @@ const noticesPerRound = 500
 export async function settleNotices(context: Context): Promise<number> {
   const due = await takeDueNotices(context.db, { limit: noticesPerRound })
   const open = due.filter(({ outcome }) => outcome === null)
-  const ended = due.filter(({ outcome }) => outcome !== null)
   if (open.length > 0) await hurryTransfers(context.db, keysOf(open))
-  for (const notice of ended) await settleEnded(context, notice)
-  if (ended.length > 0)
+  const settled: DueNotice[] = []
+  for (const notice of due)
+    if (notice.outcome !== null && (await settleEnded(context, notice))) settled.push(notice)
+  if (settled.length > 0)
     await settleNoticeRows(context.db, {
-      ...keysOf(ended),
-      sources: ended.map(({ source }) => source),
-      notice_ids: ended.map(({ notice_id }) => notice_id)
+      ...keysOf(settled),
+      sources: settled.map(({ source }) => source),
+      notice_ids: settled.map(({ notice_id }) => notice_id)
     })
   return due.length
 }
@@ -121,12 +139,14 @@ function keysOf(notices: DueNotice[]) {
   }
 }
 
-async function settleEnded(context: Context, notice: DueNotice): Promise<void> {
+/** Whether it is settled; a return beside which another was booked just now is looked at again. */
+async function settleEnded(context: Context, notice: DueNotice): Promise<boolean> {
   const { status, outcome, amount_minor, returned_minor } = notice
-  if (status === outcome || (status === 'RETURNED' && returned_minor === amount_minor)) return
+  if (status === outcome || (status === 'RETURNED' && returned_minor === amount_minor)) return true
   if (status === 'RETURNED' && outcome === 'EXECUTED' && returned_minor === null)
-    await recordReturn(context.db, notice)
-  else await openContradiction(context, notice)
+    return (await recordReturn(context.db, notice)).length > 0
+  await openContradiction(context, notice)
+  return true
 }
 
 async function openContradiction(context: Context, notice: DueNotice): Promise<void> {

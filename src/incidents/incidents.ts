@@ -6,10 +6,11 @@ import { statement } from '../database/statement.ts'
 export const incidentKinds = {
   'contradictory-result':
     'The bank told another end of a transfer than the one that is recorded; nothing was changed.',
-  'missing-at-bank': "A transfer is EXECUTED here, and not on the bank's statement.",
+  'missing-at-bank': "A transfer is EXECUTED, or RETURNED, here, and not on the bank's statement.",
   'unexpected-at-bank': "The bank's statement has a payment that no transfer of ours explains.",
-  'different-at-bank': "The bank's statement has another amount, currency or payee than the transfer.",
+  'different-at-bank': 'The bank tells of another amount, currency or payee than the transfer has.',
   'booked-twice-at-bank': "The bank's statement has the same transfer more than once.",
+  'statement-not-shown': 'The bank has not shown its statement for minutes, so nothing is compared with it.',
   'overdue-work': 'Transfers are due and nobody works on them.',
   'orphaned-reserve': 'An account reserves another amount than its open transfers add up to.',
   'broken-invariant': 'The checker found rows that break an invariant.'
@@ -102,6 +103,15 @@ const selectIncidents = statement(
    where organization_id = :organization_id and (:before_no is null or incident_no < :before_no)
      and (:open is null or (resolved_at is null) = :open)
    order by incident_no desc limit :limit`
+)
+
+/** Every open incident of the installation, the newest first. */
+export const listOpenIncidents = statement(
+  'list-open-incidents',
+  {},
+  { incident_no: 'int8', kind: 'text', subject: 'text', details: 'text', opened_at: 'timestamptz' },
+  `select incident_no, kind, subject, details, opened_at from incident
+   where resolved_at is null order by incident_no desc limit 1000`
 )
 
 /** The incidents of an organization, the newest first. */

@@ -64,7 +64,8 @@ export class Housekeeper {
 
   async #doDueJob(): Promise<void> {
     const names = this.#jobs.map(({ name }) => name)
-    if (!this.#ready) for (const name of names) await ensureJob(this.#context.db, { name })
+    if (!this.#ready)
+      for (const { name, every_ms } of this.#jobs) await ensureJob(this.#context.db, { name, every_ms })
     this.#ready = true
     const [taken] = await takeJob(this.#context.db, { names, lease_ms: jobLeaseMs })
     const job = this.#jobs.find(({ name }) => name === taken?.name)

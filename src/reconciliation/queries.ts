@@ -24,12 +24,12 @@ export const insertEntries = statement(
     organization_id: 'int4?',
     bulk_no: 'int8?',
     outcome: 'text?',
-    returned: 'bool',
+    returned_minor: 'int8?',
     agrees: 'bool',
     earlier_entry_no: 'int8?'
   },
   `with line as materialized (
-     select l.*, b.organization_id, t.bulk_no, o.status as outcome, r.seq is not null as returned,
+     select l.*, b.organization_id, t.bulk_no, o.status as outcome, r.amount_minor as returned_minor,
             nullif(min(l.entry_no) over (partition by l.bulk_reference, l.seq, l.kind), l.entry_no) as twin_no,
             coalesce(t.counterparty_iban = l.iban and b.currency = l.currency
               and case l.kind when 'RETURN' then l.amount_minor between 1 and t.amount_minor
@@ -53,7 +53,7 @@ export const insertEntries = statement(
      order by organization_id, bulk_no, seq, kind, entry_no
      on conflict do nothing
    )
-   select l.entry_no, l.organization_id, l.bulk_no, l.outcome::text, l.returned, l.agrees,
+   select l.entry_no, l.organization_id, l.bulk_no, l.outcome::text, l.returned_minor, l.agrees,
           least(e.entry_no, l.twin_no) as earlier_entry_no
    from line l
    left join lateral (
@@ -78,6 +78,21 @@ export const findMissing = statement(
    order by b.completed_at, o.seq limit :limit`
 )
 
+/** Returns that were booked in a span of time, and are on no line of the statement. */
+export const findMissingReturns = statement(
+  'find-missing-returns',
+  { after: 'timestamptz', until: 'timestamptz', limit: 'int4' },
+  { organization_id: 'int4', bulk_no: 'int8', seq: 'int2', bulk_reference: 'text' },
+  `select r.organization_id, r.bulk_no, r.seq, b.bulk_reference
+   from transfer_return r
+   join bulk b using (organization_id, bulk_no)
+   where r.recorded_at > :after and r.recorded_at <= :until
+     and not exists (
+       select from statement_entry e
+       where (e.organization_id, e.bulk_no, e.seq, e.kind) = (r.organization_id, r.bulk_no, r.seq, 'RETURN'))
+   order by r.recorded_at, r.seq limit :limit`
+)
+
 /** Ends the incidents of transfers that were missing and have come since. */
 export const resolveFound = statement(
   'resolve-missing-entries',
@@ -86,7 +101,7 @@ export const resolveFound = statement(
   `update incident i set resolved_at = now()
    where i.kind = 'missing-at-bank' and i.resolved_at is null and exists (
      select from statement_entry e
-     where (e.organization_id, e.bulk_no, e.seq, e.kind) = (i.organization_id, i.bulk_no, i.seq, 'DEBIT'))
+     where (e.organization_id, e.bulk_no, e.seq, e.kind) = (i.organization_id, i.bulk_no, i.seq, case when i.subject like 'return %' then 'RETURN' else 'DEBIT' end))
    returning i.incident_no`
 )
 
@@ -129,12 +144,15 @@ export const findOrphanedReserves = statement(
    order by 1, 2 limit :limit`
 )
 
-/** Makes sure that a job has its row. */
+/** Makes sure that a job has its row, and is due no later than its period says: that may have become shorter. */
 export const ensureJob = statement(
   'ensure-job',
+  { name: 'text', every_ms: 'int4' },
   { name: 'text' },
-  { name: 'text' },
-  `insert into job (name, due_at) values (:name, now()) on conflict do nothing returning name`
+  `insert into job as j (name, due_at) values (:name, now())
+   on conflict (name) do update
+     set due_at = least(j.due_at, coalesce(j.done_at, now()) + :every_ms * interval '1 millisecond')
+   returning name`
 )
 
 /** Takes a job that is due for a lease; of several processes one gets it. */

@@ -3,8 +3,8 @@ import type { Context } from '../context.ts'
 import { amountOrNone } from '../domain/money.ts'
 import { parseTransferId, transferId } from '../domain/reference.ts'
 import { receiveNotices } from '../execution/notices.ts'
-import { openIncident, type IncidentKind } from '../incidents/incidents.ts'
-import { findMissing, insertEntries, readTime, resolveFound } from './queries.ts'
+import { openIncident, resolveOthers, type IncidentKind } from '../incidents/incidents.ts'
+import { findMissing, findMissingReturns, insertEntries, readTime, resolveFound } from './queries.ts'
 
 /** How far the reconciliation has come; kept with the job, so that it goes on where it stopped. */
 export interface Reconciled {
@@ -12,13 +12,21 @@ export interface Reconciled {
   cursor: string | null
   /** Bulks that became final until then have been looked for in the statement. */
   compared_until: string
+  /** Since when the bank has not shown its statement, or null. */
+  not_shown_since: string | null
 }
 
-export const notReconciled: Reconciled = { cursor: null, compared_until: '1970-01-01T00:00:00.000Z' }
+export const notReconciled: Reconciled = {
+  cursor: null,
+  compared_until: '1970-01-01T00:00:00.000Z',
+  not_shown_since: null
+}
 
 /** A bank may book a payment a little later than it says that it executed it. */
 const graceMs = 60_000
 const missingPerRun = 100
+/** A bank may be away for a while; nobody has to be woken up for that. */
+const notShownMs = 5 * 60_000
 
 /**
  * Reads the bank's statement on from where it was left and compares each line with the ledger, and each transfer that
@@ -32,14 +40,16 @@ export async function reconcile(
   keep: (reached: Reconciled, progress: string) => Promise<'go-on' | 'stop'>
 ): Promise<{ reached: Reconciled; result: string }> {
   const [time] = await readTime(context.db, {})
-  const until = new Date((time?.now.getTime() ?? 0) - graceMs)
+  const now = time?.now ?? new Date(0)
+  const until = new Date(now.getTime() - graceMs)
   let { cursor } = from
   let lines = 0
   for (;;) {
     const page = await context.bank.readStatement(cursor)
-    if (page.outcome === 'unavailable') return notShown({ ...from, cursor }, page.cause)
+    if (page.outcome === 'unavailable')
+      return notShown(context, { ...from, cursor }, { now, cause: page.cause })
     if (page.has_more && page.next_cursor === cursor)
-      return notShown({ ...from, cursor }, 'it does not go on')
+      return notShown(context, { ...from, cursor }, { now, cause: 'it does not go on' })
     if (page.entries.length > 0) await compareEntries(context, page.entries)
     lines += page.entries.length
     cursor = page.next_cursor
@@ -50,16 +60,29 @@ export async function reconcile(
   }
   const missing = await reportMissing(context, new Date(from.compared_until), until)
   await resolveFound(context.db, {})
+  if (from.not_shown_since !== null)
+    await resolveOthers(context.db, { kind: 'statement-not-shown', subjects: [] })
   // What was too much to report at once is found again, as long as it is missing.
   const compared_until = missing < missingPerRun ? until.toISOString() : from.compared_until
   return {
-    reached: { cursor, compared_until },
+    reached: { cursor, compared_until, not_shown_since: null },
     result: `${lines} lines compared, ${missing} transfers missing`
   }
 }
 
-function notShown(reached: Reconciled, cause: string) {
-  return { reached, result: `the bank does not show its statement: ${cause}` }
+async function notShown(context: Context, reached: Reconciled, { now, cause }: { now: Date; cause: string }) {
+  const since = reached.not_shown_since ?? now.toISOString()
+  const result = `the bank does not show its statement: ${cause}`
+  if (now.getTime() - Date.parse(since) >= notShownMs)
+    await openIncident(context, {
+      kind: 'statement-not-shown',
+      subject: "the bank's statement",
+      details: `since ${since} ${result}`,
+      organization_id: null,
+      bulk_no: null,
+      seq: null
+    })
+  return { reached: { ...reached, not_shown_since: since }, result }
 }
 
 type Line = Awaited<ReturnType<typeof insertEntries>>[number]
@@ -90,7 +113,10 @@ async function passOn(
 ): Promise<void> {
   const news = pairs.filter(
     ({ entry, line }) =>
-      line?.agrees && (entry.kind === 'RETURN' ? !line.returned : line.outcome !== 'EXECUTED')
+      line?.agrees &&
+      (entry.kind === 'RETURN'
+        ? line.returned_minor !== amountOrNone(entry.amount, entry.currency)
+        : line.outcome !== 'EXECUTED')
   )
   if (news.length === 0) return
   const notices = news.map(({ entry }) => ({
@@ -124,13 +150,17 @@ async function reportDifference(
 }
 
 async function reportMissing(context: Context, after: Date, until: Date): Promise<number> {
-  const missing = await findMissing(context.db, { after, until, limit: missingPerRun })
-  for (const { bulk_reference, ...transfer } of missing)
-    await openIncident(context, {
+  const span = { after, until, limit: missingPerRun }
+  const debits = await findMissing(context.db, span)
+  const returns = await findMissingReturns(context.db, span)
+  const report = ({ bulk_reference, ...transfer }: (typeof debits)[number], what: string, is: string) =>
+    openIncident(context, {
       kind: 'missing-at-bank',
-      subject: `transfer ${transferId(bulk_reference, transfer.seq)}`,
-      details: "it is EXECUTED, and the bank's statement does not have it",
+      subject: `${what} ${transferId(bulk_reference, transfer.seq)}`,
+      details: `it is ${is}, and the bank's statement does not have it`,
       ...transfer
     })
-  return missing.length
+  for (const transfer of debits) await report(transfer, 'transfer', 'EXECUTED')
+  for (const transfer of returns) await report(transfer, 'return of transfer', 'booked here')
+  return Math.max(debits.length, returns.length)
 }

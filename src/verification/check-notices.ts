@@ -25,7 +25,7 @@ const selectWrongNotices = statement(
             coalesce(case n.status when 'RETURNED' then n.amount_minor between 1 and t.amount_minor
                                    else n.amount_minor = t.amount_minor end, false) as fits,
             n.due_at is not null or coalesce(n.status = o.status, false)
-              or (n.status = 'RETURNED' and r.amount_minor is not null) or i.incident_no is not null as carried_out
+              or (n.status = 'RETURNED' and coalesce(r.amount_minor = n.amount_minor, false)) or i.incident_no is not null as carried_out
      from notice n
      left join transfer t using (organization_id, bulk_no, seq)
      left join outcome o using (organization_id, bulk_no, seq)

@@ -64,6 +64,16 @@ const outcomes = async (calls: Promise<BankAnswer>[]) =>
   (await Promise.all(calls)).map(({ outcome }) => outcome)
 
 describe('the circuit breaker', () => {
+  it('stays closed when the bank is silent about payments that it was asked about before', async () => {
+    const { gate, bank, answer } = aGate()
+    for (let time = 0; time < 60; time++) {
+      const called = gate.inquire(order, { again: false, fresh: false, mayCall: () => true })
+      await answer(lost)
+      await called
+    }
+    assert.deepEqual([gate.closedForMs(), gate.probing, bank.calls.length], [0, false, 60])
+  })
+
   for (const failure of [lost, down])
     it(`leaves the bank alone after 20 times ${failure.outcome} in a row, and not before`, async () => {
       const { gate, bank, hear } = aGate()

@@ -38,7 +38,7 @@ describe('what the bank has taken', () => {
     await makeOld(organizationId, '2 minutes')
     await letTimePass()
     await executeClaim(context, await claim(context))
-    assert.ok((await wait(organizationId)) > 50_000)
+    assert.ok((await wait(organizationId)) > 25_000)
   })
 })
 

@@ -236,6 +236,15 @@ describe("an operator's word", () => {
       assert.deepEqual([context.bank.calls, await openNotices()], [[], []])
     })
 
+  it('decides where the bank told two ends by itself, and one incident says that it did', async () => {
+    const { context, organizationId, counts, first } = await sent(timeout)
+    await receiveNotices(context, [noticeOf(first, 'EXECUTED'), noticeOf(first, 'REJECTED')], 'callback')
+    assert.deepEqual(await resolveTransfer(context, idOf(first), failed), { outcome: 'recorded' })
+    await tell(context)
+    assert.deepEqual(await counts(), { status: 'FAILED', failed: 1 })
+    assert.equal((await incidents(organizationId)).length, 1)
+  })
+
   it('ends nothing that was not sent, is being sent, has ended or does not exist', async () => {
     const { context, transfers } = await arrange({ transfers: 2 }, { CHUNK_SIZE: 1 })
     const [one] = await transfers()

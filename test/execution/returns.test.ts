@@ -30,6 +30,19 @@ async function lines(organization_id: number) {
 }
 
 describe('a return', () => {
+  it('beside another one of the same transfer opens an incident, also when both are told in one call', async () => {
+    const { context, organizationId, first } = await executed()
+    const [one, other] = ['30.00', '20.00'].map((amount) => noticeOf(first, 'RETURNED', { amount }))
+    await tell(context, one!, other!)
+    await stage.sql('update notice set due_at = now() where due_at is not null')
+    await settleNotices(context)
+    assert.deepEqual(
+      (await incidents(organizationId)).map(({ kind }) => kind),
+      ['contradictory-result']
+    )
+    assert.equal((await lines(organizationId)).filter(([, kind]) => kind === 'RETURN').length, 1)
+  })
+
   it('credits the account once however often it is told, and leaves true what was executed', async () => {
     const { context, organizationId, counts, status, first, transfers } = await executed()
     const before = await status()

@@ -57,8 +57,8 @@ export const mutants: Mutant[] = [
   {
     name: 'an unknown outcome goes back to those that may be cancelled',
     file: interpretation,
-    find: "return goesOn(fresh ? 'PENDING' : stillOpen, answer.cause, answer.retry_after_ms)",
-    replace: "return goesOn('PENDING', answer.cause, answer.retry_after_ms)",
+    find: "return triedAgain(fresh ? 'PENDING' : stillOpen, answer.cause, answer.retry_after_ms)",
+    replace: "return triedAgain('PENDING', answer.cause, answer.retry_after_ms)",
     tests: ['execution/execute']
   },
   {
@@ -152,8 +152,8 @@ export const mutants: Mutant[] = [
   {
     name: 'a notice that contradicts the recorded end is dropped without an incident',
     file: 'src/execution/notices.ts',
-    find: 'else await openContradiction(context, notice)',
-    replace: 'else if (notice.seq < 0) await openContradiction(context, notice)',
+    find: 'await openContradiction(context, notice)\n  return true',
+    replace: 'if (notice.seq < 0) await openContradiction(context, notice)\n  return true',
     tests: ['execution/notices']
   },
   {

@@ -107,7 +107,11 @@ describe('the housekeeper', () => {
     keep()
     await until(async () => (await jobs()).some(({ result }) => result === '1 lines compared'))
     const [left] = await jobs()
-    assert.deepEqual(left?.state, { cursor: '1', compared_until: '1970-01-01T00:00:00.000Z' })
+    assert.deepEqual(left?.state, {
+      cursor: '1',
+      compared_until: '1970-01-01T00:00:00.000Z',
+      not_shown_since: null
+    })
 
     bank.readStatement = read
     const next = keep()
@@ -191,6 +195,10 @@ describe('the housekeeper', () => {
     await housekeeper.stop()
     const [job] = await jobs()
     assert.equal(job?.result, '0 lines compared, to be continued')
-    assert.deepEqual(job.state, { cursor: `${pages}`, compared_until: '1970-01-01T00:00:00.000Z' })
+    assert.deepEqual(job.state, {
+      cursor: `${pages}`,
+      compared_until: '1970-01-01T00:00:00.000Z',
+      not_shown_since: null
+    })
   })
 })

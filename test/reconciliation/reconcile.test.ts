@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { cancelBulk } from '../../src/execution/cancel-bulk.ts'
-import { notReconciled, reconcile, type Reconciled } from '../../src/reconciliation/reconcile.ts'
+import { listOpenIncidents } from '../../src/incidents/incidents.ts'
+import { notReconciled, reconcile } from '../../src/reconciliation/reconcile.ts'
 import { showStatement } from '../support/bank-statement.ts'
-import { aTransfer } from '../support/builders.ts'
 import { makeLedger, tellByCallback, type Ledger } from './ledger.ts'
 
 /** A ledger with three transfers of 100.00 that were executed an hour ago. */
@@ -31,6 +31,14 @@ async function silentLedger(change: Parameters<Ledger['submit']>[0] = {}) {
 
 const entriesOf = ({ database }: Ledger) =>
   database.sql('select seq, kind, entry_no, amount_minor from statement_entry order by entry_no')
+
+const allIncidents = async (ledger: Ledger) =>
+  (await listOpenIncidents(ledger.database.db, {})).map(({ kind }) => kind)
+
+/** Returns that were booked before the time in which a bank may still be late with its statement. */
+const makeReturnsOld = (ledger: Ledger) =>
+  ledger.database.sql(`begin; set local session_replication_role = replica;
+    update transfer_return set recorded_at = recorded_at - interval '2 minutes'; commit`)
 
 describe("the bank's statement beside the ledger", () => {
   it('finds that all agrees, and keeps the lines', async () => {
@@ -228,6 +236,50 @@ describe("the bank's statement as its word", () => {
       assert.deepEqual(await ledger.violations(), [])
     })
 
+  it('tells of a return that was booked by callback, and that the statement does not have', async () => {
+    const { ledger, reference, lines } = await executedLedger()
+    const statement = showStatement(ledger.context.bank, lines)
+    await tellByCallback(ledger, { reference: reference(1), status: 'RETURNED', amount: '60.00' })
+    await ledger.settle()
+    await makeReturnsOld(ledger)
+    await ledger.reconcile()
+    assert.deepEqual(await ledger.incidents(), [
+      "missing-at-bank: it is booked here, and the bank's statement does not have it"
+    ])
+    statement.book([{ kind: 'RETURN', reference: reference(1), amount: '60.00' }])
+    await ledger.reconcile()
+    assert.deepEqual(await ledger.incidents(), [])
+  })
+
+  it('tells of a return of another amount than was booked', async () => {
+    const { ledger, reference, lines } = await executedLedger()
+    await tellByCallback(ledger, { reference: reference(1), status: 'RETURNED', amount: '60.00' })
+    await ledger.settle()
+    showStatement(ledger.context.bank, [
+      ...lines,
+      { kind: 'RETURN', reference: reference(1), amount: '59.00' }
+    ])
+    await ledger.reconcile()
+    await ledger.settle()
+    assert.match((await ledger.incidents()).join(), /^contradictory-result: it is EXECUTED, 6000 minor units/)
+    assert.deepEqual((await ledger.ends())[1], 'EXECUTED -100 60')
+  })
+
+  it('is missed after five minutes, and no longer once it is shown again', async () => {
+    const { ledger, lines } = await executedLedger()
+    ledger.context.bank.readStatement = () => Promise.resolve({ outcome: 'unavailable', cause: 'http-400' })
+    const keep = () => Promise.resolve('go-on' as const)
+    const { reached } = await reconcile(ledger.context, notReconciled, keep)
+    assert.deepEqual(await allIncidents(ledger), [])
+    const earlier = new Date(Date.now() - 6 * 60_000).toISOString()
+    await reconcile(ledger.context, { ...reached, not_shown_since: earlier }, keep)
+    assert.deepEqual(await allIncidents(ledger), ['statement-not-shown'])
+    showStatement(ledger.context.bank, lines)
+    const read = await reconcile(ledger.context, { ...reached, not_shown_since: earlier }, keep)
+    assert.equal(read.reached.not_shown_since, null)
+    assert.deepEqual(await allIncidents(ledger), [])
+  })
+
   it('books a return that stands before its debit', async () => {
     const { ledger, reference } = await silentLedger()
     const statement = showStatement(ledger.context.bank, [{ kind: 'RETURN', reference: reference(0) }])
@@ -240,84 +292,5 @@ describe("the bank's statement as its word", () => {
     assert.deepEqual(await ledger.ends(), ['EXECUTED -100 100'])
     assert.deepEqual(await ledger.incidents(), [])
     assert.deepEqual(await ledger.violations(), [])
-  })
-})
-
-describe('reading a statement in pages', () => {
-  it('keeps its place after each page, and goes on from there when the bank was away', async () => {
-    const { ledger, lines } = await executedLedger()
-    const statement = showStatement(ledger.context.bank, lines, 1)
-    const kept: string[] = []
-    const keep = (reached: Reconciled, progress: string) => {
-      kept.push(`${reached.cursor ?? ''}: ${progress}`)
-      return Promise.resolve('go-on' as const)
-    }
-    statement.unavailable.add('2')
-    const away = await reconcile(ledger.context, notReconciled, keep)
-    assert.deepEqual(away, {
-      reached: { cursor: '2', compared_until: notReconciled.compared_until },
-      result: 'the bank does not show its statement: http-503'
-    })
-    assert.deepEqual(kept, ['1: 1 lines compared', '2: 2 lines compared'])
-    assert.deepEqual(await ledger.incidents(), [])
-
-    statement.unavailable.clear()
-    const { result } = await reconcile(ledger.context, away.reached, keep)
-    assert.equal(result, '1 lines compared, 0 transfers missing')
-    assert.deepEqual(statement.reads, [null, '1', '2', '2'])
-  })
-
-  it('loses and doubles nothing when it dies after a page that it could not keep', async () => {
-    const { ledger, reference, lines } = await executedLedger()
-    const back = { kind: 'RETURN' as const, reference: reference(0), amount: '10.00' }
-    showStatement(ledger.context.bank, [lines[0]!, back, lines[1]!, lines[2]!], 2)
-    let kept: Reconciled = notReconciled
-    const died = reconcile(ledger.context, kept, () => Promise.reject(new Error('killed')))
-    await assert.rejects(died, /killed/)
-    const keep = (reached: Reconciled) => {
-      kept = reached
-      return Promise.resolve('go-on' as const)
-    }
-    const { result } = await reconcile(ledger.context, kept, keep)
-    await ledger.settle()
-    assert.equal(result, '4 lines compared, 0 transfers missing')
-    assert.deepEqual(await ledger.ends(), ['EXECUTED -100 10', 'EXECUTED -100', 'EXECUTED -100'])
-    assert.deepEqual(await ledger.incidents(), [])
-  })
-
-  it('stops after a page when it is told to', async () => {
-    const { ledger, lines } = await executedLedger()
-    showStatement(ledger.context.bank, lines, 1)
-    const stopped = await reconcile(ledger.context, notReconciled, () => Promise.resolve('stop'))
-    assert.deepEqual(stopped, {
-      reached: { cursor: '1', compared_until: notReconciled.compared_until },
-      result: '1 lines compared, to be continued'
-    })
-  })
-
-  it('does not go round in a circle when the bank says that there is more and shows nothing', async () => {
-    const { ledger } = await executedLedger()
-    ledger.context.bank.readStatement = () =>
-      Promise.resolve({ outcome: 'page', entries: [], next_cursor: 'same', has_more: true })
-    const { result } = await ledger.reconcile()
-    assert.equal(result, 'the bank does not show its statement: it does not go on')
-  })
-
-  it('compares 5000 lines', { timeout: 60_000 }, async () => {
-    const ledger = await makeLedger()
-    const lines: { reference: string; amount: string }[] = []
-    for (let bulk = 0; bulk < 5; bulk++) {
-      const reference = await ledger.submit({
-        credit_transfers: Array.from({ length: 1000 }, () => aTransfer({ amount: '1.00' }))
-      })
-      for (let seq = 0; seq < 1000; seq++) lines.push({ reference: reference(seq), amount: '1.00' })
-    }
-    await ledger.work()
-    await ledger.letAnHourPass()
-    const missing = lines.pop()
-    showStatement(ledger.context.bank, lines.toReversed(), 200)
-    assert.equal((await ledger.reconcile()).result, '4999 lines compared, 1 transfers missing')
-    const rows = await ledger.database.sql('select subject from incident')
-    assert.deepEqual(rows, [{ subject: `transfer ${missing?.reference ?? ''}` }])
   })
 })
