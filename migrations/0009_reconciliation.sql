@@ -22,6 +22,8 @@ create index bulk_completed on bulk (completed_at) where completed_at is not nul
 create table job (
   name text primary key,
   due_at timestamptz not null,
+  -- Whether somebody does it; due_at is then the end of a lease.
+  taken bool not null default false,
   done_at timestamptz,
   state jsonb not null default '{}',
   result text

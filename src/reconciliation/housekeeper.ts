@@ -72,7 +72,14 @@ export class Housekeeper {
     if (taken === undefined || job === undefined) return
     const { name, every_ms } = job
     const { state, result, done } = await this.#try(job, taken.state as object)
-    await putJob(this.#context.db, { name, state: JSON.stringify(state), result, due_in_ms: every_ms, done })
+    await putJob(this.#context.db, {
+      name,
+      state: JSON.stringify(state),
+      result,
+      due_in_ms: every_ms,
+      taken: false,
+      done
+    })
     this.#context.log.debug({ job: name, result }, 'job ended')
   }
 
@@ -100,6 +107,7 @@ function jobsOf(context: Context, bankLog: BankLog, stopping: AbortSignal): Job[
             state: JSON.stringify(reached),
             result,
             due_in_ms: jobLeaseMs,
+            taken: true,
             done: false
           }
           await putJob(context.db, kept)

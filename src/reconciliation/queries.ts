@@ -152,6 +152,7 @@ export const ensureJob = statement(
   `insert into job as j (name, due_at) values (:name, now())
    on conflict (name) do update
      set due_at = least(j.due_at, coalesce(j.done_at, now()) + :every_ms * interval '1 millisecond')
+     where not j.taken
    returning name`
 )
 
@@ -164,7 +165,7 @@ export const takeJob = statement(
      select name from job where name = any (:names) and due_at <= now()
      order by due_at limit 1 for update skip locked
    )
-   update job j set due_at = now() + :lease_ms * interval '1 millisecond'
+   update job j set due_at = now() + :lease_ms * interval '1 millisecond', taken = true
    from due where j.name = due.name
    returning j.name, j.state`
 )
@@ -172,10 +173,10 @@ export const takeJob = statement(
 /** Keeps how far a job has come, and when it is next to be done. */
 export const putJob = statement(
   'put-job',
-  { name: 'text', state: 'json', result: 'text', due_in_ms: 'int4', done: 'bool' },
+  { name: 'text', state: 'json', result: 'text', due_in_ms: 'int4', taken: 'bool', done: 'bool' },
   { name: 'text' },
   `update job set state = :state::jsonb, result = :result, due_at = now() + :due_in_ms * interval '1 millisecond',
-     done_at = case when :done then now() else done_at end
+     taken = :taken, done_at = case when :done then now() else done_at end
    where name = :name returning name`
 )
 
