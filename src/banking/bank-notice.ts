@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
+import { parseJson, storableText } from './bank-text.ts'
 
 /** What a bank tells by itself: a result that was to come, or money that came back. */
 export interface BankNotice {
@@ -53,28 +54,11 @@ const callback = z.object({
 
 /** The notices of a callback, or null if the body is not one. */
 export function readCallback(body: Buffer): BankNotice[] | null {
-  const parsed = callback.safeParse(parseJson(body))
+  const parsed = callback.safeParse(parseJson(body.toString('utf8')))
   if (!parsed.success) return null
   return parsed.data.notices.map(({ reason, ...notice }) => ({
     ...notice,
     reason_code: reason?.code ?? null,
     reason: reason === undefined ? null : storableText(reason.message)
   }))
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    return null
-  }
-}
-
-/** A bank's own words as they can be stored and shown, whatever it sends. */
-export function storableText(text: string): string {
-  return text
-    .toWellFormed()
-    .replaceAll(/\p{Cc}/gu, ' ')
-    .slice(0, 500)
-    .toWellFormed()
 }

@@ -1,7 +1,7 @@
 import { Pool, type Dispatcher } from 'undici'
 import { z } from 'zod'
 import { formatAmount } from '../domain/money.ts'
-import { storableText } from './bank-notice.ts'
+import { parseJson, storableText } from './bank-text.ts'
 import type { BankAnswer, BankConnector, PaymentOrder, StatementPage } from './connector.ts'
 
 export interface HttpBankOptions {
@@ -188,14 +188,6 @@ function interpretPayment(order: PaymentOrder, text: string): BankAnswer {
   if (status === 'REJECTED' && reason) return { outcome: 'rejected', ...reason }
   if (status === 'PENDING') return { outcome: 'taken' }
   return { outcome: 'unknown', cause: 'answer-not-understood' }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 function retryAfter(header: unknown): { retry_after_ms?: number } {

@@ -35,7 +35,7 @@ export async function resolveIncidentCommand(
   const errors = [
     ...(/^[1-9]\d{0,15}$/.test(incidentNo)
       ? []
-      : [`${incidentNo} is no incident_no; GET /incidents lists them.`]),
+      : [`${incidentNo} is no incident_no; the command incidents lists them.`]),
     ...findPersonErrors(options)
   ]
   if (errors.length > 0) throw new UsageError(errors.join('\n'))

@@ -33,11 +33,6 @@ export const transferTransitions: Record<TransferStatus, readonly TransferStatus
   RETURNED: []
 }
 
-/** Whether a transfer in this status has ended. What was executed stays so, also when the money is returned later. */
-export function isFinal(status: TransferStatus): boolean {
-  return ['EXECUTED', 'FAILED', 'CANCELLED', 'RETURNED'].includes(status)
-}
-
 /** What a bulk is once all its transfers are final; the database's final_bulk_status says the same. */
 export function finalBulkStatus(count: { transfers: number; executed: number; failed: number }): BulkStatus {
   if (count.executed === count.transfers) return 'COMPLETED'

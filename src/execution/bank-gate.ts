@@ -1,13 +1,11 @@
 import type { BankAnswer, BankConnector, CallOptions, PaymentOrder } from '../banking/connector.ts'
 import type { Context } from '../context.ts'
-import { backoffMs } from '../domain/backoff.ts'
+import { backoffMs, longestRetryAfterMs } from '../domain/backoff.ts'
 
 /** Failures in a row, with no word of the bank in between, after which it is left alone. */
 const failuresToClose = 20
 /** Longest that a bank is left alone before it is tried again: short, since one call at a time tries it. */
 const longestClosingMs = 10_000
-/** A bank may ask for patience, but not stop everything for a day by one wrong header. */
-const longestRetryAfterMs = 60_000
 /** Calls that go wrong again and again: a tenth of the first calls, and this many a second so that it never ends. */
 const retryShare = 0.1
 const retriesPerSecond = 10

@@ -1,5 +1,5 @@
 import type { BankAnswer } from '../banking/connector.ts'
-import { backoffMs } from '../domain/backoff.ts'
+import { backoffMs, jitterMs, longestRetryAfterMs } from '../domain/backoff.ts'
 import type { TransferStatus } from '../domain/status.ts'
 
 /** What is to be recorded of one transfer. A result that goes on without a reason was not tried. */
@@ -34,12 +34,10 @@ const longestRetryMs = 10_000
 /** An outcome that stays unknown, or is to come, is asked for ever less often: some 300 times a day at most. */
 const shortestInquiryMs = 500
 const longestInquiryMs = 300_000
-const longestRetryAfterMs = 60_000
 
 /** Milliseconds to the next inquiry: up to half as long as the transfer has been in its status, so ever longer. */
 export function inquiryMs(sinceMs: bigint, random: number): number {
-  const ceiling = Math.min(longestInquiryMs, Math.max(shortestInquiryMs, Number(sinceMs) / 2))
-  return Math.ceil(ceiling / 10 + random * ceiling * 0.9)
+  return jitterMs(Math.min(longestInquiryMs, Math.max(shortestInquiryMs, Number(sinceMs) / 2)), random)
 }
 
 /** What a bank's answer makes of a transfer. Only the bank's own word ends one. */

@@ -73,8 +73,9 @@ async function openDifference(context: Context, { notice, ...receipt }: Receipt,
 
 /**
  * What was told of transfers that may have been sent, as answers; null where the bank has to be asked all the same: it
- * told two ends, or rejected by callback. An operator's word decides over both. A wrong rejection would let the client send again what the bank executed, and
+ * told two ends, or rejected by callback. A wrong rejection would let the client send again what the bank executed, and
  * one more inquiry is cheap; an execution is believed, since that moves money out once and the statement tells if not.
+ * An operator's word decides over all of it.
  */
 export async function readToldAnswers(
   context: Context,

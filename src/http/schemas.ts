@@ -115,8 +115,7 @@ export const incident = z
     subject: z.string(),
     details: z.string(),
     opened_at: time,
-    resolved_at: time.nullable(),
-    resolution: z.string().nullable().describe('Who ended it and why; null if it ended by itself.')
+    resolved_at: time.nullable()
   })
   .meta({ id: 'Incident' })
 

@@ -63,7 +63,10 @@ export const resolveOthers = statement(
    returning incident_no`
 )
 
-/** Ends an incident by a person's word. No row if it is not open. */
+/**
+ * Ends an incident by a person's word, which is kept and shown to no organization: it names who runs the installation.
+ * No row if it is not open.
+ */
 export const resolveIncident = statement(
   'resolve-incident',
   { incident_no: 'int8', resolution: 'text' },
@@ -96,10 +99,9 @@ const selectIncidents = statement(
     subject: 'text',
     details: 'text',
     opened_at: 'timestamptz',
-    resolved_at: 'timestamptz?',
-    resolution: 'text?'
+    resolved_at: 'timestamptz?'
   },
-  `select incident_no, kind, subject, details, opened_at, resolved_at, resolution from incident
+  `select incident_no, kind, subject, details, opened_at, resolved_at from incident
    where organization_id = :organization_id and (:before_no is null or incident_no < :before_no)
      and (:open is null or (resolved_at is null) = :open)
    order by incident_no desc limit :limit`
@@ -126,7 +128,6 @@ export async function listIncidents(
     subject: row.subject,
     details: row.details,
     opened_at: row.opened_at.toISOString(),
-    resolved_at: row.resolved_at?.toISOString() ?? null,
-    resolution: row.resolution
+    resolved_at: row.resolved_at?.toISOString() ?? null
   }))
 }

@@ -1,6 +1,6 @@
 import { Pool } from 'undici'
 import { z } from 'zod'
-import { storableText } from '../banking/bank-notice.ts'
+import { storableText } from '../banking/bank-text.ts'
 import { formatAmount, isCurrency, parseAmount } from '../domain/money.ts'
 import { BankLogContradiction, BankLogUnavailable, type BankLog, type BankPayment } from './bank-log.ts'
 

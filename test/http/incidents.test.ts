@@ -42,8 +42,7 @@ describe('GET /incidents', () => {
     assert.deepEqual(rest, {
       kind: 'contradictory-result',
       details: 'it differs',
-      resolved_at: null,
-      resolution: null
+      resolved_at: null
     })
     assert.deepEqual([has_more, next_cursor], [false, null])
   })
