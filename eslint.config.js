@@ -47,7 +47,7 @@ export default defineConfig(
   },
   {
     // What a server says over HTTP has no type; these tests are what looks at it.
-    files: ['test/http/**', 'test/support/api.ts'],
+    files: ['test/http/**', 'test/access/**', 'test/owasp/**', 'test/support/api.ts', 'test/support/raw.ts'],
     rules: {
       '@typescript-eslint/no-explicit-any': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',

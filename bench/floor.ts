@@ -1,26 +1,34 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { Pool } from 'undici'
 import type { Tx } from '../src/database/statement.ts'
-import { makeBulkReference } from '../src/domain/reference.ts'
+import { makeBulkReference } from '../src/transfers/bulk-reference.ts'
 import { readRequest } from '../src/transfers/read-request.ts'
-import { validateBulk, type ValidBulk } from '../src/transfers/validate-bulk.ts'
+import type { ValidBulk } from '../src/transfers/normalise-bulk.ts'
+import { validateBulk } from '../src/transfers/validate-bulk.ts'
 
 /*
  * The floors: what has to be written durably, written by statements of their own with nothing else in them. They share
  * no SQL with the program, so that a program that gets slower does not slow its own floor down.
  */
 
+interface PreparedBulk extends ValidBulk {
+  transfers_json: string
+}
+
 /** A bulk with everything computed that is not the database's work. */
-export function prepare(body: unknown): ValidBulk {
+export function prepare(body: unknown): PreparedBulk {
   const read = readRequest(body)
   if (read.outcome === 'refused') throw new Error(read.problem.details)
-  const validated = validateBulk(read.request, read.transferCount, new Date().toISOString().slice(0, 10))
+  const validated = validateBulk(read.request, read.transferCount, {
+    today: new Date().toISOString().slice(0, 10)
+  })
   if (validated.outcome === 'refused') throw new Error(validated.problem.details)
-  return validated.bulk
+  return { ...validated.bulk, transfers_json: JSON.stringify(validated.bulk.transfers) }
 }
 
 /** Writes a bulk of 1000, its chunks and transfers, and reserves its total: one statement, one commit. */
-export async function bareAccept(tx: Tx, organizationId: number, bulk: ValidBulk): Promise<void> {
+export async function bareAccept(tx: Tx, organizationId: number, bulk: PreparedBulk): Promise<void> {
+  const request_id = randomUUID()
   const { rows } = await tx.query({
     name: 'floor-accept',
     text: `with payer as (
@@ -47,10 +55,10 @@ export async function bareAccept(tx: Tx, organizationId: number, bulk: ValidBulk
     values: [
       organizationId,
       bulk.total_minor,
-      randomUUID(),
-      makeBulkReference(Date.now(), randomBytes(10)),
+      request_id,
+      makeBulkReference({ ...bulk, organization_id: organizationId, request_id }),
       bulk.content_hash,
-      bulk.transfers
+      bulk.transfers_json
     ]
   })
   if (rows.length !== 1) throw new Error('the floor did not accept')

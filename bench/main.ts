@@ -26,18 +26,14 @@ say(
     .join(' ')}`
 )
 const postgres = await startEmbeddedPostgres({ directory: path.join(folder, 'postgresql') })
-const bankProcess = fork(path.join(import.meta.dirname, '../src/main.ts'), ['sandbox-bank'], {
-  env: { ...process.env, DATA_DIR: folder, SANDBOX_BANK_PORT: '0' },
-  stdio: ['ignore', 'inherit', 'inherit', 'ipc']
-})
 try {
-  const bankUrl = await readyUrl(bankProcess)
   await measureOwnCost()
-  await measureWithHttpBank(bankUrl)
-  rows.push(...(await measureMemory({ databaseServer: postgres.url, bankUrl, say })))
+  await withBank('http', measureWithHttpBank)
+  await withBank('memory', async (bankUrl) => {
+    rows.push(...(await measureMemory({ databaseServer: postgres.url, bankUrl, say })))
+  })
   printTable(rows)
 } finally {
-  bankProcess.kill('SIGTERM')
   await postgres.stop()
   rmSync(folder, { recursive: true, force: true })
 }
@@ -53,7 +49,7 @@ async function measureOwnCost(): Promise<void> {
   for (let round = -5; round < rounds; round++) {
     say(`own cost, round ${round + 1} of ${rounds}`)
     const accepted = await acceptSideBySide(system, floorSystem)
-    const settled = await timed(() => bareSettle(floorSystem.context.db, floorSystem.organizationId))
+    const settled = await timed(() => bareSettle(floorSystem.owner, floorSystem.organizationId))
     await system.work([])
     const floor = await wholeFloor(floorSystem)
     const ours = await system.work(Array.from({ length: 5 }, bulkText))
@@ -81,18 +77,18 @@ async function acceptSideBySide(
   const times = { floor: [] as number[], ours: [] as number[] }
   for (let turn = 0; turn < 5; turn++) {
     const bulk = prepare(JSON.parse(bulkText()))
-    times.floor.push(await timed(() => bareAccept(floorSystem.context.db, floorSystem.organizationId, bulk)))
+    times.floor.push(await timed(() => bareAccept(floorSystem.owner, floorSystem.organizationId, bulk)))
     const text = bulkText()
     times.ours.push(await timed(() => system.post(text)))
   }
   return times
 }
 
-async function wholeFloor({ context, organizationId }: System): Promise<number> {
+async function wholeFloor({ owner, organizationId }: System): Promise<number> {
   const bulks = Array.from({ length: 5 }, () => prepare(JSON.parse(bulkText())))
   return timed(async () => {
-    for (const bulk of bulks) await bareAccept(context.db, organizationId, bulk)
-    await bareSettle(context.db, organizationId)
+    for (const bulk of bulks) await bareAccept(owner, organizationId, bulk)
+    await bareSettle(owner, organizationId)
   })
 }
 
@@ -162,6 +158,19 @@ function payment(): string {
     counterparty_iban,
     description
   })
+}
+
+/** A bank of its own for each part: the program would find payments of another part on its statement. */
+async function withBank(name: string, measure: (bankUrl: string) => Promise<void>): Promise<void> {
+  const bank = fork(path.join(import.meta.dirname, '../src/main.ts'), ['sandbox-bank'], {
+    env: { ...process.env, DATA_DIR: path.join(folder, name), SANDBOX_BANK_PORT: '0' },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc']
+  })
+  try {
+    await measure(await readyUrl(bank))
+  } finally {
+    bank.kill('SIGTERM')
+  }
 }
 
 function readyUrl(child: ChildProcess): Promise<string> {

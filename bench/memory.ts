@@ -8,7 +8,9 @@ import { createHttpBank } from '../src/banking/http-bank.ts'
 import { bulkText, startSystem } from './system.ts'
 import type { Row } from './table.ts'
 
-/** Memory of the real program, API and worker in one process, while it pays 100 bulks of 1000 one after the other. */
+/**
+ * Memory of the real program, API and worker in one process, while it pays 100 bulks of 1000 one after the other.
+ */
 export async function measureMemory(where: {
   databaseServer: string
   bankUrl: string
@@ -18,7 +20,8 @@ export async function measureMemory(where: {
   const bank = createHttpBank({ url: where.bankUrl, connections: 1, timeout_ms: 1_000 })
   const system = await startSystem(where.databaseServer, bank)
   const port = await freePort()
-  const program = spawn(process.execPath, [path.join(import.meta.dirname, '../src/main.ts'), 'start'], {
+  const main = path.join(import.meta.dirname, '../src/main.ts')
+  const program = spawn(process.execPath, [main, 'start'], {
     env: {
       ...process.env,
       PORT: String(port),
@@ -53,11 +56,11 @@ export async function measureMemory(where: {
   await bank.close()
   return [
     {
-      what: 'RSS (MB) after 20, 60, 100 bulks',
+      what: 'RSS MB after 20, 60, 100 bulks',
       value: seen.map((mb) => mb.toFixed(0)).join(', '),
       limit: 'flat'
     },
-    { what: 'peak RSS (MB), api and worker', value: peak.toFixed(0), limit: '<= 250' }
+    { what: 'peak RSS MB, api and worker', value: peak.toFixed(0), limit: '<= 250' }
   ]
 }
 

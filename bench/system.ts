@@ -2,13 +2,16 @@ import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { Pool } from 'undici'
 import { createPostgresBroker } from '../src/broker/postgres-broker.ts'
-import { systemClock, type Context } from '../src/context.ts'
+import { ownOrigin, systemClock, type Context } from '../src/context.ts'
 import { openDatabase } from '../src/database/database.ts'
 import { migrate } from '../src/database/migrate.ts'
+import { Sealer } from '../src/events/sealer.ts'
 import { Worker } from '../src/execution/worker.ts'
 import { buildServer } from '../src/http/server.ts'
+import { noOutgoing } from '../src/outgoing/outgoing.ts'
 import { readSettings, type Settings } from '../src/settings.ts'
 import { createLog } from '../src/telemetry/log.ts'
+import { createMeasurements } from '../src/telemetry/measurements.ts'
 import { aBulk, anOrganization, aTransfer } from '../test/support/builders.ts'
 
 /** Transfers of one bulk of the benchmark. */
@@ -17,32 +20,43 @@ export const size = 1000
 export type System = Awaited<ReturnType<typeof startSystem>>
 
 /** The API and a worker in this process, on a new database of the given server, with a rich organization. */
-export async function startSystem(serverUrl: string, bank: Context['bank']) {
+export async function startSystem(serverUrl: string, bank: Context['bank'], change: Partial<Settings> = {}) {
   const url = await createDatabase(serverUrl)
   await migrate(url)
   const log = createLog('silent')
-  const settings = benchSettings()
+  const settings = { ...benchSettings(), ...change }
   const db = openDatabase({
     url,
     maxConnections: settings.DATABASE_CONNECTIONS,
+    role: 'bulkhead_worker',
     applicationName: 'bulkhead-bench'
   })
+  const owner = openDatabase({ url, maxConnections: 1, applicationName: 'bulkhead-bench-owner' })
   const raw = new pg.Pool({ connectionString: url, max: 1 })
   const context: Context = {
     settings,
     db,
     bank,
     broker: createPostgresBroker(db, url, log),
+    outgoing: noOutgoing,
     log,
+    measurements: createMeasurements(),
     clock: systemClock,
     random: {
       fraction: () => Math.random(),
       bytes: (count) => crypto.getRandomValues(new Uint8Array(count))
-    }
+    },
+    payeeCheck: null,
+    origin: ownOrigin
   }
-  const organizationId = await anOrganization(db, { funds_minor: 1_000_000_000_000_000n })
-  const server = await buildServer(context, { demoOrganizationId: organizationId, manual: false })
-  const client = new Pool(await server.listen({ host: '127.0.0.1', port: 0 }), { connections: 4 })
+  const organizationId = await anOrganization(owner, { funds_minor: 1_000_000_000_000_000n })
+  const server = await buildServer(context, {
+    demoOrganizationId: organizationId,
+    tokens: null,
+    manual: false
+  })
+  const address = await server.listen({ host: '127.0.0.1', port: 0 })
+  const client = new Pool(address, { connections: 4 })
   const sql = async <R extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
     (await raw.query<R>(text, values)).rows
 
@@ -57,11 +71,14 @@ export async function startSystem(serverUrl: string, bank: Context['bank']) {
   async function work(bodies: string[]): Promise<number> {
     const worker = new Worker(context, 'bench')
     await worker.start()
+    const sealer = new Sealer(context)
+    sealer.start()
     const elapsed = await timed(async () => {
       for (const text of bodies) await post(text)
       await allFinal()
     })
     await worker.stop()
+    await sealer.stop()
     return elapsed
   }
 
@@ -71,7 +88,7 @@ export async function startSystem(serverUrl: string, bank: Context['bank']) {
         'select exists (select from chunk where due_at is not null) as open'
       )
       if (open?.open === false) return
-      await new Promise((resolve) => setTimeout(resolve, 2))
+      await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
 
@@ -80,10 +97,11 @@ export async function startSystem(serverUrl: string, bank: Context['bank']) {
     await server.close()
     await context.broker.close()
     await raw.end()
+    await owner.close()
     await db.close()
   }
 
-  return { context, organizationId, sql, post, work, stop, url }
+  return { context, owner, organizationId, sql, post, work, stop, url, address }
 }
 
 async function createDatabase(serverUrl: string): Promise<string> {
@@ -103,12 +121,16 @@ export function benchSettings(): Settings {
   return read.settings
 }
 
-/** The JSON text of a new bulk of 1000 transfers, each with its own amount, name and id. */
+let payrolls = 0
+
+/** The JSON text of a new bulk of 1000 transfers, each with its own amount, name and id: the payroll of another month. */
 export function bulkText(): string {
+  payrolls += 1
   const credit_transfers = Array.from({ length: size }, (_, index) =>
     aTransfer({
       amount: `${100 + index}.${(index % 90) + 10}`,
       counterparty_name: `Employee Number ${index}`,
+      description: `Salary payment for month ${payrolls}`,
       client_transfer_id: `EMP-${index}`
     })
   )

@@ -2,9 +2,13 @@ import { makeContext } from '../src/cli/make-context.ts'
 import { reasonCodes } from '../src/domain/reason-code.ts'
 import { reasons } from '../src/domain/problem.ts'
 import { describeApi } from '../src/http/describe-api.ts'
+import { payeeScenarios } from '../src/sandbox-bank/payee-scenarios.ts'
 import { scenarios } from '../src/sandbox-bank/scenarios.ts'
 import { readSettings, settingsSchema } from '../src/settings.ts'
 import { createLog } from '../src/telemetry/log.ts'
+import { makeDashboard } from './dashboard.ts'
+import { envExample } from './env-example.ts'
+import { metricsTable } from './metrics-table.ts'
 
 /** Every file that is made from the code, by its path. A test compares them with what is committed. */
 export async function generateFiles(): Promise<Record<string, string>> {
@@ -12,7 +16,10 @@ export async function generateFiles(): Promise<Record<string, string>> {
     'openapi.json': await openApi(),
     'docs/configuration.md': configuration(),
     'docs/problems.md': problems(),
-    'docs/scenarios.md': scenarioTable()
+    'docs/scenarios.md': scenarioTable(),
+    'docs/metrics.md': notice + metricsTable(),
+    'ops/grafana/bulkhead.json': `${JSON.stringify(makeDashboard(), null, 2)}\n`,
+    '.env.example': envExample()
   }
 }
 
@@ -47,7 +54,7 @@ ${rows.join('\n')}
 
 function problems(): string {
   const reasonRows = Object.entries(reasons).map(
-    ([reason, { status, title }]) => `| \`${reason}\` | ${status} | ${title} |`
+    ([reason, { status, title, mend }]) => `| \`${reason}\` | ${status} | ${title} | ${mend} |`
   )
   const codeRows = Object.entries(reasonCodes).map(
     ([code, { message, retryable }]) => `| \`${code}\` | ${message} | ${retryable ? 'yes' : 'no'} |`
@@ -58,8 +65,8 @@ Every refusal, whatever its cause, has the same body: \`application/problem+json
 \`error.reason\` and, where single things are wrong, all of them in \`errors\` with a JSON pointer, the index of the
 transfer and what to do.
 
-| reason | status | meaning |
-|---|---|---|
+| reason | status | meaning | what to do |
+|---|---|---|---|
 ${reasonRows.join('\n')}
 
 # Reason codes of failed transfers
@@ -77,6 +84,10 @@ function scenarioTable(): string {
     ({ scenario, counterparty_iban, expected_status, expected_reason, description }) =>
       `| ${scenario} | \`${counterparty_iban}\` | ${description} | \`${expected_status}\`${expected_reason === undefined ? '' : ` \`${expected_reason}\``} |`
   )
+  const payeeRows = payeeScenarios.map(
+    ({ scenario, counterparty_iban, expected_result, description }) =>
+      `| ${scenario} | \`${counterparty_iban}\` | ${description} | \`${expected_result}\` |`
+  )
   return `${notice}# Scenarios of the sandbox bank
 
 The \`counterparty_iban\` of a payment chooses what [the sandbox bank](sandbox-bank.md) does with it; every other IBAN is
@@ -87,5 +98,14 @@ nothing; 8: executed at once, and badly answered; 9: told later, otherwise, or n
 | scenario | counterparty_iban | what happens | ends |
 |---|---|---|---|
 ${rows.join('\n')}
+
+# Scenarios of the payee check
+
+The IBAN also chooses what [the payee check](payee-check.md) says. A payment to any of these payees is executed at once.
+Who spoils a call spoils it for all payees in it, up to 100.
+
+| scenario | counterparty_iban | what happens | result |
+|---|---|---|---|
+${payeeRows.join('\n')}
 `
 }

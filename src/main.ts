@@ -1,5 +1,7 @@
 import { Command } from 'commander'
+import { addAdministration } from './cli/administration.ts'
 import { demo } from './cli/demo.ts'
+import { doctorCommand } from './cli/doctor.ts'
 import { incidentsCommand } from './cli/incidents.ts'
 import { migrateCommand } from './cli/migrate.ts'
 import { resolveCommand, resolveIncidentCommand } from './cli/resolve.ts'
@@ -32,18 +34,24 @@ program
   .command('resolve')
   .description('end a transfer whose outcome the bank does not tell, by evidence')
   .argument('<transfer_id>')
-  .requiredOption('--status <status>', 'EXECUTED or FAILED')
+  .option('--status <status>', 'EXECUTED or FAILED (required)')
   .option('--reason <code>', 'ISO 20022 reason code of a failure')
-  .requiredOption('--operator <name>', 'who decides')
-  .requiredOption('--evidence <text>', 'how it is known')
+  .option('--operator <name>', 'who decides (required)')
+  .option('--evidence <text>', 'how it is known (required)')
   .action(resolveCommand)
+addAdministration(program)
+program
+  .command('doctor')
+  .description('examine settings, database, bank, broker, clock and books, and say what to do')
+  .option('--json', 'as JSON')
+  .action(doctorCommand)
 program.command('incidents').description('list every open incident').action(incidentsCommand)
 program
   .command('resolve-incident')
   .description('end an incident that does not end by itself, once somebody has looked into it')
   .argument('<incident_no>')
-  .requiredOption('--operator <name>', 'who decides')
-  .requiredOption('--evidence <text>', 'what was found')
+  .option('--operator <name>', 'who decides (required)')
+  .option('--evidence <text>', 'what was found (required)')
   .action(resolveIncidentCommand)
 program.command('migrate').description('bring the schema of DATABASE_URL up to date').action(migrateCommand)
 program.command('sandbox-bank').description('run the sandbox bank alone').action(sandboxBank)

@@ -36,14 +36,17 @@ const selectTransactions = statement(
     seq: 'int2?',
     counterparty_name: 'text?',
     counterparty_iban: 'text?',
-    description: 'text?'
+    description: 'text?',
+    reference: 'text?'
   },
   `select p.line_no, p.kind::text, p.amount_minor, a.currency, p.posted_at, b.request_id as bulk_id,
-          b.bulk_reference, p.seq, t.counterparty_name, t.counterparty_iban, t.description
+          b.bulk_reference, p.seq, t.counterparty_name, t.counterparty_iban, t.description,
+          d.reference
    from account a
    join posting p using (organization_id, account_id)
    left join bulk b on (b.organization_id, b.bulk_no) = (p.organization_id, p.bulk_no)
    left join transfer t on (t.organization_id, t.bulk_no, t.seq) = (p.organization_id, p.bulk_no, p.seq)
+   left join deposit d on (d.organization_id, d.account_id, d.line_no) = (p.organization_id, p.account_id, p.line_no)
    where a.organization_id = :organization_id and a.iban = :iban
      and (:before_line_no is null or p.line_no < :before_line_no)
    order by p.line_no desc
@@ -79,6 +82,7 @@ export async function listTransactions(
     counterparty_name: row.counterparty_name,
     counterparty_iban: row.counterparty_iban,
     description: row.description,
+    reference: row.reference,
     posted_at: row.posted_at.toISOString()
   }))
 }

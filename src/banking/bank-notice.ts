@@ -34,30 +34,52 @@ export function isFromBank(
   return timingSafeEqual(right, Buffer.from(match[2], 'hex'))
 }
 
-/** Shapes of the callback's body; a bank's own words are cut to what can be stored and shown. */
-const callback = z.object({
-  notices: z
-    .array(
-      z.object({
-        notice_id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
-        reference: z.string().max(64).transform(storableText),
-        status: z.enum(['EXECUTED', 'REJECTED', 'RETURNED']),
-        amount: z.string().max(40).transform(storableText),
-        currency: z.string().max(10).transform(storableText),
-        counterparty_iban: z.string().max(40).transform(storableText),
-        reason: z.object({ code: z.string().regex(/^[A-Z0-9]{1,10}$/), message: z.string() }).optional()
-      })
-    )
-    .min(1)
-    .max(1000)
-})
+/** The shape of the callback's body. */
+export const callback = z
+  .object({
+    notices: z
+      .array(
+        z.object({
+          notice_id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
+          reference: z.string().max(64),
+          status: z.enum(['EXECUTED', 'REJECTED', 'RETURNED']),
+          amount: z.string().max(40),
+          currency: z.string().max(10),
+          counterparty_iban: z.string().max(40),
+          reason: z.object({ code: z.string().regex(/^[A-Z0-9]{1,10}$/), message: z.string() }).optional()
+        })
+      )
+      .min(1)
+      .max(1000)
+  })
+  .meta({
+    examples: [
+      {
+        notices: [
+          {
+            notice_id: 'n-1',
+            reference: '01JDB8Q5ZK3M2N4P6R7S8T9VWX-0',
+            status: 'RETURNED',
+            amount: '100.00',
+            currency: 'EUR',
+            counterparty_iban: 'DE89370400440532013000',
+            reason: { code: 'AC04', message: 'Closed account' }
+          }
+        ]
+      }
+    ]
+  })
 
-/** The notices of a callback, or null if the body is not one. */
+/** The notices of a callback, in texts that can be stored and shown, or null if the body is not one. */
 export function readCallback(body: Buffer): BankNotice[] | null {
   const parsed = callback.safeParse(parseJson(body.toString('utf8')))
   if (!parsed.success) return null
   return parsed.data.notices.map(({ reason, ...notice }) => ({
     ...notice,
+    reference: storableText(notice.reference),
+    amount: storableText(notice.amount),
+    currency: storableText(notice.currency),
+    counterparty_iban: storableText(notice.counterparty_iban),
     reason_code: reason?.code ?? null,
     reason: reason === undefined ? null : storableText(reason.message)
   }))

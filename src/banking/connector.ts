@@ -39,6 +39,8 @@ export interface CallOptions {
   again: boolean
   /** Whether it has never been sent: silence about one that was asked about before says little about the bank. */
   fresh?: boolean
+  /** The trace of the request that began it, for whoever asks the bank about a call; null for what no request began. */
+  trace_id?: string | null
   /** Asked at the last moment before the call is made: whether the caller still may. */
   mayCall: () => boolean
 }

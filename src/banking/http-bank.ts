@@ -1,8 +1,10 @@
 import { Pool, type Dispatcher } from 'undici'
 import { z } from 'zod'
 import { formatAmount } from '../domain/money.ts'
+import { toSepaText } from '../domain/sepa-text.ts'
+import { failSpan, traceparentOf, withSpan } from '../telemetry/tracing.ts'
 import { parseJson, storableText } from './bank-text.ts'
-import type { BankAnswer, BankConnector, PaymentOrder, StatementPage } from './connector.ts'
+import type { BankAnswer, BankConnector, CallOptions, PaymentOrder, StatementPage } from './connector.ts'
 
 export interface HttpBankOptions {
   url: string
@@ -22,15 +24,35 @@ export function createHttpBank(options: HttpBankOptions): BankConnector {
     headersTimeout: options.timeout_ms,
     bodyTimeout: options.timeout_ms
   })
-  const ask = async (order: PaymentOrder, request: Request): Promise<BankAnswer> => {
-    const answer = await fetchAnswer(pool, request, options.timeout_ms)
-    return 'outcome' in answer ? answer : interpret(order, request, answer)
+  const { hostname, port } = new URL(options.url)
+  const server = { 'server.address': hostname, ...(port === '' ? {} : { 'server.port': Number(port) }) }
+  const ask = (order: PaymentOrder, request: Request, call: CallOptions | undefined): Promise<BankAnswer> => {
+    const trace_id = call?.trace_id
+    const template = request.method === 'POST' ? '/payments' : '/payments/{reference}'
+    const attributes = {
+      ...server,
+      'http.request.method': request.method,
+      'url.template': template,
+      'bulkhead.transfer_id': order.reference
+    }
+    return withSpan(
+      `${request.method} ${template}`,
+      { trace_id, kind: 'CLIENT', attributes },
+      async (span) => {
+        const traced = trace_id ? { traceparent: traceparentOf(span, trace_id) } : {}
+        const headers = { ...request.headers, ...traced }
+        const answer = await fetchAnswer(pool, { ...request, headers }, options.timeout_ms)
+        if ('outcome' in answer) failSpan(span, 'cause' in answer ? answer.cause : answer.outcome)
+        else span.setAttribute('http.response.status_code', answer.status)
+        return 'outcome' in answer ? answer : interpret(order, request, answer)
+      }
+    )
   }
   return {
     abilities: { idempotent_submit: true, settlement_window_ms: options.settlement_window_ms ?? 60_000 },
-    submit: (order) =>
-      ask(order, { method: 'POST', path: '/payments', body: paymentBody(order), headers: json }),
-    inquire: (order) => ask(order, { method: 'GET', path: `/payments/${order.reference}` }),
+    submit: (order, call) =>
+      ask(order, { method: 'POST', path: '/payments', body: paymentBody(order), headers: json }, call),
+    inquire: (order, call) => ask(order, { method: 'GET', path: `/payments/${order.reference}` }, call),
     readStatement: (cursor) => readStatement(pool, cursor, options.timeout_ms),
     ping: () => ping(pool),
     close: () => pool.close()
@@ -39,15 +61,21 @@ export function createHttpBank(options: HttpBankOptions): BankConnector {
 
 const json = { 'content-type': 'application/json' }
 
+/** Texts go in the characters that every SEPA bank takes; whoever submitted them was told how they look then. */
 function paymentBody(order: PaymentOrder): string {
   return JSON.stringify({
     ...order,
+    counterparty_name: toSepaText(order.counterparty_name),
+    description: toSepaText(order.description),
     amount_minor: undefined,
     amount: formatAmount(order.amount_minor, order.currency)
   })
 }
 
-type Request = Dispatcher.RequestOptions & { method: 'POST' | 'GET' }
+interface Request extends Dispatcher.RequestOptions {
+  method: 'POST' | 'GET'
+  headers?: Record<string, string>
+}
 
 interface Answer {
   status: number

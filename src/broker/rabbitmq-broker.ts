@@ -112,6 +112,12 @@ export function createRabbitmqBroker(url: string, log: Log): Broker {
   }
 }
 
+/** Resolves if RabbitMQ is there and has, or takes, the queue; rejects with what is wrong. */
+export async function probeRabbitmq(url: string): Promise<void> {
+  const session = await openSession(url, new AbortController().signal)
+  await session.end()
+}
+
 async function backOff(failures: number, signal: AbortSignal): Promise<void> {
   await pause(backoffMs(failures, Math.random(), 200, 5_000), undefined, { signal }).catch(() => undefined)
 }

@@ -95,15 +95,18 @@ async function watch(base: string, bulkId: string, acceptedAt: number): Promise<
     const answer = await call(base, statusPath, schemas.bulkStatus)
     const now = performance.now()
     if (answer.outcome === 'ok') {
+      if (last === undefined && answer.body.held) tell(describeHold(base, bulkId))
       if (JSON.stringify(answer.body) !== JSON.stringify(last)) movedAt = now
       last = answer.body
     }
-    const note = describeSilence(base, answer)
+    const note =
+      describeSilence(base, answer) ??
+      (last?.held ? 'Held: nothing more is sent until it is released.' : undefined)
     if (last) display.show(last, now - acceptedAt, note)
     if (last?.final) return last
     if (now - movedAt > patienceMs)
       throw new DemoFailure(
-        `Nothing has moved for ${patienceMs / 1000} s, so the demo stops watching. ${note ?? describeStandstill(last)} The bulk goes on by itself; look again: curl ${base}${statusPath}`
+        `Nothing has moved for ${patienceMs / 1000} s, so the demo stops watching. ${describeStandstill(base, last, answer)} The bulk goes on by itself; look again: curl ${base}${statusPath}`
       )
     await sleep(pollMs)
   }
@@ -115,10 +118,18 @@ function describeSilence(base: string, answer: Answer<unknown>): string | undefi
   return describeNoAnswer(base, answer).split('\n').join(' ')
 }
 
-function describeStandstill(last: Progress | undefined): string {
+/** A bulk that is held waits for a person. */
+function describeHold(base: string, bulkId: string): string {
+  return `It is held, and nothing more of it is sent. If its payees are to be confirmed, do so: curl -X POST ${base}/transfers/bulk/${bulkId}/release. Otherwise an operator holds it: npm run bulkhead -- hold list`
+}
+
+function describeStandstill(base: string, last: Progress | undefined, answer: Answer<unknown>): string {
+  const silence = describeSilence(base, answer)
+  if (silence !== undefined) return silence
+  if (last?.held) return `${describeHold(base, last.bulk_id)}.`
   return last?.needs_attention
     ? `Of ${last.unknown.count} transfers the outcome is unknown until the bank tells; their money stays reserved.`
-    : 'See the log of the server: the bank may not answer, or the workers are paused.'
+    : 'See the log of the server: the bank may not answer, the workers are paused, or an operator holds the bank.'
 }
 
 function tellResult(base: string, result: Progress): void {

@@ -9,6 +9,7 @@ export async function incidentsCommand(): Promise<void> {
       process.stdout.write(
         `${incident_no}  ${opened_at.toISOString()}  ${kind}\n    ${subject}\n    ${details}\n`
       )
-    process.stdout.write(`${incidents.length} open incidents${incidents.length === 1000 ? ' or more' : ''}\n`)
+    const count = incidents.length === 1 ? '1 open incident' : `${incidents.length} open incidents`
+    process.stdout.write(`${count}${incidents.length === 1000 ? ' or more' : ''}\n`)
   })
 }

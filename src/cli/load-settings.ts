@@ -13,6 +13,11 @@ export function loadSettings(): Settings {
   )
 }
 
+/** The environment variables of this process, to be examined. */
+export function ownEnvironment(): Record<string, string | undefined> {
+  return process.env
+}
+
 /** Whether npm runs this process as a script of package.json. */
 export function isStartedByNpm(): boolean {
   return process.env['npm_lifecycle_event'] !== undefined

@@ -1,6 +1,8 @@
 import pg from 'pg'
 import { isUnavailable } from '../database/errors.ts'
-import { migrate } from '../database/migrate.ts'
+import { openDatabase } from '../database/database.ts'
+import { findMissingMigrations, migrate } from '../database/migrate.ts'
+import type { Settings } from '../settings.ts'
 import { loadSettings } from './load-settings.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -14,9 +16,36 @@ export async function migrateCommand(): Promise<void> {
 }
 
 /** Brings the schema up to date, or says in plain words why the database can't be used. */
-export async function migrateOrExplain(databaseUrl: string): Promise<string[]> {
+function migrateOrExplain(databaseUrl: string): Promise<string[]> {
+  return orExplain(databaseUrl, () => migrate(databaseUrl))
+}
+
+/** Migrates, or with MIGRATE_AT_START=false refuses to start on a schema that is not up to date, and says what to do. */
+export async function bringSchemaUpToDate(
+  databaseUrl: string,
+  settings: Settings,
+  tell: (message: string) => void
+): Promise<void> {
+  if (settings.MIGRATE_AT_START) {
+    const done = await migrateOrExplain(databaseUrl)
+    if (done.length > 0) tell(`Migrated the database: ${done.join(', ')}`)
+    return
+  }
+  const missing = await orExplain(databaseUrl, () => listMissing(databaseUrl))
+  if (missing.length > 0)
+    throw new UsageError(
+      `The database lacks ${missing.join(', ')}, and MIGRATE_AT_START is false: run the command migrate first (node src/main.ts migrate).`
+    )
+}
+
+async function listMissing(databaseUrl: string): Promise<string[]> {
+  const db = openDatabase({ url: databaseUrl, maxConnections: 1, applicationName: 'bulkhead-migrate' })
+  return findMissingMigrations(db).finally(() => db.close())
+}
+
+async function orExplain<T>(databaseUrl: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await migrate(databaseUrl)
+    return await work()
   } catch (error) {
     if (!isUnavailable(error) && !isWrongAddress(error)) throw error
     throw new UsageError(
@@ -31,8 +60,8 @@ function isWrongAddress(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(28|3D000|42501)/.test(error.code ?? '')
 }
 
-/** A host with several addresses fails with an empty message and a code. */
-function explain(error: unknown): string {
+/** What went wrong, in its own words. A host with several addresses fails with an empty message and a code. */
+export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.message !== '' ? error.message : 'code' in error ? String(error.code) : error.name
 }

@@ -57,7 +57,7 @@ export function groupDigits(decimal: string): string {
   return decimal.replace(/\B(?=(?:\d{3})+(?:\.|$))/g, ',')
 }
 
-export interface ProgressDisplay {
+interface ProgressDisplay {
   show: (progress: Progress, elapsed_ms: number, note?: string) => void
 }
 

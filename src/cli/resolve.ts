@@ -5,9 +5,13 @@ import { resolveIncident } from '../incidents/incidents.ts'
 import { UsageError } from './usage-error.ts'
 import { withDatabase } from './with-database.ts'
 
-export interface ResolveOptions {
-  status: string
+/** As they are given: what is missing is told with all else that is wrong. */
+interface ResolveOptions extends Partial<Word> {
+  status?: string
   reason?: string
+}
+
+interface Word {
   operator: string
   evidence: string
 }
@@ -30,18 +34,19 @@ export async function resolveCommand(transferId: string, options: ResolveOptions
 /** Ends an incident that does not end by itself, once a person has looked into it. */
 export async function resolveIncidentCommand(
   incidentNo: string,
-  options: { operator: string; evidence: string }
+  { operator = '', evidence = '' }: Partial<Word>
 ): Promise<void> {
   const errors = [
     ...(/^[1-9]\d{0,15}$/.test(incidentNo)
       ? []
       : [`${incidentNo} is no incident_no; the command incidents lists them.`]),
-    ...findPersonErrors(options)
+    ...findPersonErrors({ operator, evidence })
   ]
   if (errors.length > 0) throw new UsageError(errors.join('\n'))
   await withDatabase(async ({ db }) => {
-    const resolution = `${options.operator}: ${options.evidence}`
-    const [incident] = await resolveIncident(db, { incident_no: BigInt(incidentNo), resolution })
+    const resolution = `${operator}: ${evidence}`
+    const word = { incident_no: BigInt(incidentNo), actor: `operator:${operator}`, resolution }
+    const [incident] = await resolveIncident(db, word)
     if (!incident) throw new UsageError(`Incident ${incidentNo} is not open: nothing was changed.`)
     tell(`Ended: ${incident.kind}, ${incident.subject}.`)
   })
@@ -52,7 +57,7 @@ function tell(message: string): void {
 }
 
 function readWord(options: ResolveOptions) {
-  const { status, reason, operator, evidence } = options
+  const { status, reason, operator = '', evidence = '' } = options
   const errors: string[] = []
   if (status !== 'EXECUTED' && status !== 'FAILED') errors.push('--status has to be EXECUTED or FAILED.')
   if (status === 'FAILED' && (reason === undefined || !Object.hasOwn(reasonCodes, reason)))
@@ -63,12 +68,12 @@ function readWord(options: ResolveOptions) {
   return { status: status as 'EXECUTED' | 'FAILED', reason_code: reason ?? null, operator, evidence }
 }
 
-function findPersonErrors({ operator, evidence }: { operator: string; evidence: string }): string[] {
+function findPersonErrors({ operator, evidence }: Word): string[] {
   const errors: string[] = []
   if (operator.trim() === '') errors.push('--operator has to say who decides.')
   if (evidence.trim().length < 10)
     errors.push(
-      "--evidence has to say how it is known, such as the bank's letter or the line of its statement."
+      "--evidence has to say how it is known, in 10 characters or more: such as the bank's letter or the line of its statement."
     )
   return errors
 }

@@ -1,19 +1,28 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import type { Log } from '../telemetry/log.ts'
-import type { BankMessage } from './sandbox-bank.ts'
+import type { BankMessage, BankOrder } from './sandbox-bank.ts'
 import type { OpenedServer } from './open-database.ts'
 import { environmentWith } from './load-settings.ts'
 import { UsageError } from './usage-error.ts'
 
 const main = path.join(import.meta.dirname, '../main.ts')
 
+export interface RunningSandboxBank extends OpenedServer {
+  /** Where it tells late results and returns from now on; what came before waits for this. */
+  tellResultsTo: (url: string) => void
+}
+
 /**
  * Starts the sandbox bank in a process of its own and starts it again if it dies. It lives no longer than this
  * process: it notices the closed channel even when this one is killed.
  */
-export async function runSandboxBank(log: Log, settings: Record<string, string>): Promise<OpenedServer> {
+export async function runSandboxBank(
+  log: Log,
+  settings: Record<string, string>
+): Promise<RunningSandboxBank> {
   let stopping = false
+  let resultsUrl: string | undefined
   let child: ChildProcess
 
   async function launch(): Promise<string> {
@@ -22,12 +31,18 @@ export async function runSandboxBank(log: Log, settings: Record<string, string>)
       env: environmentWith(settings)
     })
     const url = await firstMessage(child)
+    passOn()
     child.once('exit', (code, signal) => {
       if (stopping) return
       log.error({ code, signal }, 'the sandbox bank has ended; starting it again')
       relaunch()
     })
     return url
+  }
+
+  function passOn(): void {
+    if (resultsUrl !== undefined && child.connected)
+      child.send({ type: 'tell-results', url: resultsUrl } satisfies BankOrder)
   }
 
   function relaunch(): void {
@@ -41,6 +56,10 @@ export async function runSandboxBank(log: Log, settings: Record<string, string>)
   const url = await launch()
   return {
     url,
+    tellResultsTo(to) {
+      resultsUrl = to
+      passOn()
+    },
     async stop() {
       stopping = true
       if (child.exitCode !== null || child.signalCode !== null) return

@@ -4,6 +4,8 @@ import type { Settings } from '../settings.ts'
 import { loadSettings } from './load-settings.ts'
 
 export type BankMessage = { type: 'ready'; url: string } | { type: 'failed'; message: string }
+/** What the process that started it tells it. */
+export type BankOrder = { type: 'tell-results'; url: string }
 
 /** Runs the sandbox bank as a process of its own, until it is told to stop or the process that started it is gone. */
 export async function sandboxBank(): Promise<void> {
@@ -18,6 +20,7 @@ export async function sandboxBank(): Promise<void> {
     const stop = () => void bank.stop().then(() => process.exit(0))
     process.once('SIGTERM', stop)
     process.once('disconnect', stop)
+    process.on('message', ({ url }: BankOrder) => bank.tellResultsTo(url))
     // Ctrl-C reaches the whole group; the parent finishes its work with the bank first and then stops it.
     if (process.connected) process.on('SIGINT', () => undefined)
     else process.once('SIGINT', stop)
@@ -30,10 +33,11 @@ export async function sandboxBank(): Promise<void> {
   }
 }
 
-// readSettings refuses a URL without a secret.
+// readSettings refuses a URL without a secret. Whoever started this process may tell the URL later.
 function callback(settings: Settings): Pick<SandboxBankOptions, 'callback'> {
   const { SANDBOX_BANK_CALLBACK_URL: url, BANK_CALLBACK_SECRET: secret } = settings
-  return url === undefined || secret === undefined ? {} : { callback: { url, secret } }
+  if (secret === undefined || (url === undefined && !process.connected)) return {}
+  return { callback: { secret, ...(url === undefined ? {} : { url }) } }
 }
 
 /** Where the sandbox bank keeps its log. */

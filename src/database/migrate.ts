@@ -2,6 +2,8 @@ import { readFile, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
+import { isUndefinedTable } from './errors.ts'
+import { statement, type Tx } from './statement.ts'
 
 const directory = path.join(import.meta.dirname, '../../migrations')
 
@@ -30,6 +32,31 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
   } finally {
     await client.end()
   }
+}
+
+const selectMigrations = statement(
+  'select-migrations',
+  {},
+  { name: 'text' },
+  `select name::text from migration`
+)
+
+/** Migrations of this program that the database does not have, in their order. */
+export async function findMissingMigrations(tx: Tx): Promise<string[]> {
+  const done = await selectMigrations(tx, {}).catch((error: unknown) => {
+    if (isUndefinedTable(error)) return []
+    throw error
+  })
+  const names = new Set(done.map(({ name }) => name))
+  return (await listMigrations()).filter((name) => !names.has(name))
+}
+
+async function listMigrations(): Promise<string[]> {
+  const files = await readdir(directory)
+  return files
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => path.basename(file, '.sql'))
+    .toSorted()
 }
 
 /** The body of each function in PL/pgSQL, as the last migration that has it makes it. */

@@ -19,15 +19,15 @@ export type ParsedAmount =
  * or bare point is guessed at; a well-formed negative or zero amount is told apart from a malformed one.
  */
 export function parseAmount(text: string, currency: Currency): ParsedAmount {
-  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text)
-  if (match === null) return { outcome: 'malformed' }
-  const [, sign = '', whole = '', fraction = ''] = match
+  if (!/^-?[0-9]+(?:\.[0-9]+)?$/.test(text)) return { outcome: 'malformed' }
   const { decimals } = currencies[currency]
+  const point = text.indexOf('.')
+  const whole = point === -1 ? text : text.slice(0, point)
+  const fraction = point === -1 ? '' : text.slice(point + 1)
   if (fraction.length > decimals) return { outcome: 'too-many-decimals' }
-  const digits = (whole + fraction.padEnd(decimals, '0')).replace(/^0+/, '')
-  if (sign === '-' || digits === '') return { outcome: 'not-positive' }
-  if (digits.length > maxAmountMinor.toString().length) return { outcome: 'too-large' }
-  return { outcome: 'ok', amount_minor: BigInt(digits) }
+  const amount_minor = BigInt(whole + fraction.padEnd(decimals, '0'))
+  if (amount_minor <= 0n) return { outcome: 'not-positive' }
+  return amount_minor > maxAmountMinor ? { outcome: 'too-large' } : { outcome: 'ok', amount_minor }
 }
 
 /** Minor units as a decimal string with all decimals of the currency: 10000n is "100.00". The inverse of parseAmount. */

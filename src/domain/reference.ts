@@ -1,20 +1,3 @@
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-
-/**
- * A bulk's reference: 26 characters that sort by time and repeat in no other installation (a ULID: 48 bits of
- * milliseconds, 80 random bits). `random` gives 10 random bytes.
- */
-export function makeBulkReference(timeMs: number, random: Uint8Array): string {
-  let bits = BigInt(timeMs)
-  for (const byte of random) bits = (bits << 8n) | BigInt(byte)
-  let text = ''
-  for (let place = 0; place < 26; place++) {
-    text = (alphabet[Number(bits & 31n)] ?? '') + text
-    bits >>= 5n
-  }
-  return text
-}
-
 /**
  * A transfer's id, which is also its reference at the bank: fixed at acceptance, never changed, at most 30 characters
  * (ISO 20022 allows 35 to an end-to-end reference).

@@ -26,7 +26,7 @@ export const transferTransitions: Record<TransferStatus, readonly TransferStatus
   PENDING: ['PROCESSING', 'CANCELLED'],
   PROCESSING: ['EXECUTED', 'FAILED', 'SENT', 'UNKNOWN', 'PENDING', 'CANCELLED'],
   SENT: ['EXECUTED', 'FAILED', 'UNKNOWN'],
-  UNKNOWN: ['EXECUTED', 'FAILED', 'SENT', 'PENDING'],
+  UNKNOWN: ['EXECUTED', 'FAILED', 'SENT', 'PENDING', 'CANCELLED'],
   EXECUTED: ['RETURNED'],
   FAILED: [],
   CANCELLED: [],

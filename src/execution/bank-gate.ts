@@ -1,6 +1,7 @@
 import type { BankAnswer, BankConnector, CallOptions, PaymentOrder } from '../banking/connector.ts'
 import type { Context } from '../context.ts'
 import { backoffMs, longestRetryAfterMs } from '../domain/backoff.ts'
+import type { BankGateState } from '../telemetry/watched.ts'
 
 /** Failures in a row, with no word of the bank in between, after which it is left alone. */
 const failuresToClose = 20
@@ -27,6 +28,8 @@ export class BankGate implements BankConnector {
   #waiting: ((open: boolean) => void)[] = []
   #failures = 0
   #closings = 0
+  /** Of whatever reason, since the start. */
+  #closedSoOften = 0
   #closedUntilMs = 0
   #retries = mostRetriesSaved
   #savedAtMs: number
@@ -70,6 +73,18 @@ export class BankGate implements BankConnector {
   /** Whether no call went well since the bank was last left alone. */
   get probing(): boolean {
     return this.#closings > 0
+  }
+
+  /** How it stands, to be measured. */
+  look(): BankGateState {
+    return {
+      // Also while a probe is under way, which a bank that hangs makes long.
+      closed: this.closedForMs() > 0 || this.probing,
+      closings: this.#closedSoOften,
+      allowed: this.#allowed,
+      underWay: this.#underWay,
+      waiting: this.#waiting.length
+    }
   }
 
   async #pass(options: CallOptions | undefined, call: () => Promise<BankAnswer>): Promise<BankAnswer> {
@@ -116,6 +131,7 @@ export class BankGate implements BankConnector {
         else this.#closeFor(Math.min(answer.retry_after_ms, longestRetryAfterMs))
         return
       default:
+        if (this.probing) this.#context.log.info({ closings: this.#closings }, 'the bank answers again')
         this.#failures = 0
         this.#closings = 0
         this.#allowed = Math.min(this.#most, this.#allowed + 1)
@@ -129,8 +145,10 @@ export class BankGate implements BankConnector {
     this.#failures += 1
     if (this.#failures < failuresToClose && !this.probing) return
     this.#closings += 1
+    // Told once for each time without an answer, not at every probe that fails.
+    if (this.#closings === 1)
+      this.#context.log.warn({ failures: this.#failures }, 'the bank is left alone until it answers')
     this.#closeFor(backoffMs(this.#closings, this.#context.random.fraction(), 1_000, longestClosingMs))
-    this.#context.log.warn({ closed_ms: Math.ceil(this.closedForMs()) }, 'the bank is left alone for a while')
   }
 
   #closeFor(ms: number): void {
@@ -138,6 +156,7 @@ export class BankGate implements BankConnector {
     const known = this.closedForMs() > 0
     this.#closedUntilMs = Math.max(this.#closedUntilMs, this.#context.clock.elapsedMs() + ms)
     if (known) return
+    this.#closedSoOften += 1
     this.#failures = 0
     this.#allowed = this.probing ? 1 : Math.max(1, Math.floor(this.#allowed / 2))
   }

@@ -2,6 +2,8 @@ import type { Context } from '../context.ts'
 import { statement } from '../database/statement.ts'
 import { type Currency, formatAmount } from '../domain/money.ts'
 import { readBulk, type readBulkStatus } from '../transfers/read-bulk.ts'
+import { endHoldOfPayees } from './hold.ts'
+import { measureStop } from './measure.ts'
 import { stopBulk } from './queries.ts'
 
 type Status = NonNullable<Awaited<ReturnType<typeof readBulkStatus>>>
@@ -21,7 +23,7 @@ const findBulkToStop = statement(
 
 /**
  * Cancels what of a bulk is not sent yet, and tells what was cancelled by this call and what the whole is now. Each
- * transfer is either cancelled or sent, never both. Repeating it is harmless; only a bulk that ended without having
+ * transfer is either cancelled or paid, never both. Repeating it is harmless; only a bulk that ended without having
  * been stopped refuses.
  */
 export async function cancelBulk(
@@ -31,12 +33,19 @@ export async function cancelBulk(
 ): Promise<Cancellation> {
   const [bulk] = await findBulkToStop(context.db, { organization_id: organizationId, request_id: bulkId })
   if (!bulk) return { outcome: 'not-found' }
-  const [stopped] = await stopBulk(context.db, {
-    organization_id: organizationId,
-    bulk_no: bulk.bulk_no,
-    by_wish: true,
-    reason: 'cancelled on request'
+  const { bulk_no } = bulk
+  const [stopped] = await context.db.transaction(async (tx) => {
+    // First the hold, then its chunks, as whoever releases it does.
+    await endHoldOfPayees(tx, { organization_id: organizationId, bulk_no }, context.origin)
+    return stopBulk(tx, {
+      organization_id: organizationId,
+      bulk_no,
+      by_wish: true,
+      reason: 'cancelled on request',
+      ...context.origin
+    })
   })
+  measureStop(context, stopped)
   // Read after the stop: another cancellation at the same time may have stopped and so ended it.
   const status = await readBulk(context.db, organizationId, bulkId)
   if (status === null) return { outcome: 'not-found' }

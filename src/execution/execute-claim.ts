@@ -1,11 +1,12 @@
 import type { BankAnswer, BankConnector, CallOptions, PaymentOrder } from '../banking/connector.ts'
-import type { Context } from '../context.ts'
-import { isUniqueViolation } from '../database/errors.ts'
+import { ownOrigin, type Context } from '../context.ts'
+import { isUnavailable, isUniqueViolation } from '../database/errors.ts'
 import type { Currency } from '../domain/money.ts'
 import { transferId } from '../domain/reference.ts'
 import { type TransferStatus, transferTransitions } from '../domain/status.ts'
 import { cancelled, inquiryMs, interpretAnswer, isFresh, putBack, type Result } from './interpret-answer.ts'
 import { readToldAnswers } from './notices.ts'
+import { measureResults, measureStop } from './measure.ts'
 import { claimChunks, recordResults, renewLeases, stopBulk } from './queries.ts'
 
 type ClaimedChunk = Awaited<ReturnType<typeof claimChunks>>[number]
@@ -127,13 +128,14 @@ async function renewLease(context: Context, claim: Claim): Promise<void> {
     if (renewed.length === claim.chunk_nos.length) claim.lease_ends_ms = lease_ends_ms
   } catch (error) {
     // A lease that cannot be renewed runs out; the fence then refuses what this claim records.
-    context.log.warn({ err: error, bulk_no: claim.bulk_no.toString() }, 'could not renew a lease')
+    if (!isUnavailable(error)) context.log.warn({ err: error, ...logged(claim) }, 'could not renew a lease')
   }
 }
 
 const reasonToStop = {
   failure: 'another transfer failed, and on_failure is stop',
-  earlier: 'the bulk was stopped before this was sent'
+  earlier: 'the bulk was stopped before this was sent',
+  lost: 'the bank never received it, and the bulk was stopped before it was sent again'
 }
 
 /**
@@ -151,7 +153,8 @@ export async function recordClaim(context: Context, claim: Claim, results: Resul
     due_in_ms: results.map((result) => result.due_in_ms)
   })
   if (recorded.length > 0 && recorded.length < claim.chunk_nos.length)
-    context.log.warn({ bulk_no: claim.bulk_no.toString(), recorded }, 'a part of the lease had been lost')
+    context.log.warn({ ...logged(claim), recorded }, 'a part of the lease had been lost')
+  measureResults(context, { transfers: claim.transfers, results, recorded })
   const [first] = recorded
   if (first?.stopped) await cancelTheRest(context, claim, results)
   return first?.bulk_status ?? null
@@ -166,7 +169,8 @@ async function cancelTheRest(context: Context, claim: Claim, results: Result[]):
   if (!failed && !results.some(({ status }) => status === 'PENDING')) return
   const byFailure = failed && claim.transfers[0]?.on_failure === 'stop'
   const reason = byFailure ? reasonToStop.failure : reasonToStop.earlier
-  await stopBulk(context.db, { ...leaseOf(claim), by_wish: false, reason })
+  const [stopped] = await stopBulk(context.db, { ...leaseOf(claim), by_wish: false, reason, ...ownOrigin })
+  measureStop(context, stopped)
 }
 
 /** A claim is recorded whole or not at all, and every transfer goes a way that it may go. */
@@ -182,6 +186,11 @@ function assertComplete(claim: Claim, results: Result[]): void {
   }
 }
 
+/** What a line of the log names of a claim. */
+function logged({ bulk_no, transfers }: Claim) {
+  return { bulk_no: bulk_no.toString(), trace_id: transfers[0]?.trace_id }
+}
+
 function leaseOf({ organization_id, bulk_no, chunk_nos, epochs }: Claim) {
   return { organization_id, bulk_no, chunk_nos, epochs }
 }
@@ -193,7 +202,7 @@ async function askAboutTransfer(
 ): Promise<Result> {
   const { claim, transfer, told } = question
   if (isFresh(transfer)) {
-    if (transfer.stopped) return cancelled(transfer.seq, reasonToStop.earlier)
+    if (transfer.stopped_ms !== null) return cancelled(transfer.seq, reasonToStop.earlier)
   } else if (told.size > 0) {
     // The bank told of some of them by itself; then the others are not asked about out of turn.
     const answer = told.get(transfer.seq)
@@ -203,37 +212,51 @@ async function askAboutTransfer(
     if (answer === undefined && transfer.status !== 'PROCESSING')
       return putBack(transfer, inquiryMs(transfer.since_ms / 2n, random))
   }
-  const options: CallOptions = {
-    again: !isFresh(transfer) || transfer.attempts > 1,
-    fresh: isFresh(transfer),
-    // A holder that slept through its lease must not send: another may have been told that it was never sent.
-    mayCall: () => context.clock.elapsedMs() < claim.lease_ends_ms
-  }
-  return interpretAnswer(await ask(context.bank, transfer, options), transfer, random)
+  const answer = await ask(context, claim, transfer)
+  if (answer.outcome === 'never-received' && transfer.stopped_ms !== null)
+    return cancelled(transfer.seq, reasonToStop.lost)
+  return interpretAnswer(answer, transfer, random)
 }
 
 /**
  * Sends a transfer that is fresh, asks about one that may have been sent. What an idempotent bank does not know goes
  * out again at once and stays UNKNOWN until it ends: put back to PENDING it could be cancelled, and a holder that slept
  * since before its lease ran out could still wake up and send it. A bank that is not idempotent is given the time
- * after which it will never execute what it does not know.
+ * after which it will never execute what it does not know; so is any bank once the bulk has stopped, when nothing may be
+ * sent again. What is held is asked about, and not sent again.
  */
-async function ask(
-  bank: BankConnector,
-  transfer: ClaimedTransfer,
-  options: CallOptions
-): Promise<BankAnswer> {
-  const { idempotent_submit, settlement_window_ms } = bank.abilities
+async function ask(context: Context, claim: Claim, transfer: ClaimedTransfer): Promise<BankAnswer> {
+  const { bank, clock } = context
+  const { status, held, stopped_ms } = transfer
+  const fresh = isFresh(transfer)
   const order = paymentOrder(transfer)
-  if (isFresh(transfer) || (transfer.status === 'PROCESSING' && idempotent_submit))
-    return bank.submit(order, options)
+  const options: CallOptions = {
+    again: !fresh || transfer.attempts > 1,
+    fresh,
+    trace_id: transfer.trace_id,
+    // A holder that slept through its lease must not send: another may have been told that it was never sent.
+    mayCall: () => clock.elapsedMs() < claim.lease_ends_ms
+  }
+  const maySendAgain = bank.abilities.idempotent_submit && stopped_ms === null && !held
+  if (fresh || (status === 'PROCESSING' && maySendAgain)) return bank.submit(order, options)
   const answer = await bank.inquire(order, options)
-  if (answer.outcome !== 'not-found' || transfer.status === 'SENT') return answer
-  const settled = transfer.status === 'UNKNOWN' && transfer.since_ms > settlement_window_ms
-  if (!idempotent_submit) return settled ? { outcome: 'never-received' } : answer
+  if (answer.outcome !== 'not-found' || status === 'SENT' || (held && stopped_ms === null)) return answer
+  const settled = isSettled(bank, transfer)
+  if (!maySendAgain) return settled ? { outcome: 'never-received' } : answer
   const repeated = await bank.submit(order, options)
   // Never received, and not taken now: then this refusal is the end.
   return settled && repeated.outcome === 'refused' ? { ...repeated, outcome: 'rejected' } : repeated
+}
+
+/**
+ * Whether the bank will never execute a transfer that it does not know: its settlement window has passed since the
+ * transfer was last sent. At a bank that is not idempotent that was before it became UNKNOWN. At one that is, as long as
+ * its bulk goes on, it is the refusal of a repetition that says so; once the bulk has stopped, it became UNKNOWN anew
+ * when whoever may have sent it last was done with it.
+ */
+function isSettled({ abilities }: BankConnector, { status, since_ms, stopped_ms }: ClaimedTransfer): boolean {
+  if (status !== 'UNKNOWN' || since_ms <= abilities.settlement_window_ms) return false
+  return !abilities.idempotent_submit || stopped_ms === null || since_ms < stopped_ms
 }
 
 function paymentOrder(transfer: ClaimedTransfer): PaymentOrder {

@@ -138,22 +138,35 @@ export const insertResolution = statement(
   {
     bulk_reference: 'text',
     seq: 'int2',
+    transfer_id: 'text',
     status: 'text',
     reason_code: 'text?',
     operator: 'text',
     evidence: 'text'
   },
   { organization_id: 'int4', bulk_no: 'int8' },
-  `insert into notice (organization_id, bulk_no, seq, source, notice_id, status, amount_minor, reason_code, reason,
+  `with open as (
+     select b.organization_id, b.bulk_no, b.request_id, t.seq, t.amount_minor, c.status
+     from bulk b
+     join transfer t using (organization_id, bulk_no)
+     join chunk c using (organization_id, bulk_no)
+     where b.bulk_reference = :bulk_reference and t.seq = :seq
+       and c.due_at is not null and t.seq = any (c.seqs) and c.status in ('SENT', 'UNKNOWN')
+   ), told as (
+   insert into notice (organization_id, bulk_no, seq, source, notice_id, status, amount_minor, reason_code, reason,
                        operator, evidence)
-   select b.organization_id, b.bulk_no, t.seq, 'operator', 'resolution', :status::transfer_status, t.amount_minor,
+   select organization_id, bulk_no, seq, 'operator', 'resolution', :status::transfer_status, amount_minor,
           :reason_code, 'resolved by an operator', :operator, :evidence
-   from bulk b join transfer t using (organization_id, bulk_no)
-   where b.bulk_reference = :bulk_reference and t.seq = :seq
-     and exists (
-       select from chunk c
-       where (c.organization_id, c.bulk_no) = (b.organization_id, b.bulk_no) and c.due_at is not null
-         and t.seq = any (c.seqs) and c.status in ('SENT', 'UNKNOWN'))
+   from open
    on conflict do nothing
-   returning organization_id, bulk_no`
+   returning organization_id, bulk_no, seq
+   ), recorded as (
+     insert into event (organization_id, type, actor, data)
+     select organization_id, 'transfer.resolved', 'operator:' || :operator,
+            jsonb_build_object('transfer_id', :transfer_id, 'bulk_id', request_id,
+                               'before', jsonb_build_object('status', open.status),
+                               'after', jsonb_build_object('status', :status, 'reason_code', :reason_code))
+     from told join open using (organization_id, bulk_no, seq)
+   )
+   select organization_id, bulk_no from told`
 )

@@ -174,11 +174,9 @@ export async function resolveTransfer(
   id: { bulk_reference: string; seq: number },
   word: { status: 'EXECUTED' | 'FAILED'; reason_code: string | null; operator: string; evidence: string }
 ): Promise<Resolution> {
-  const [row] = await insertResolution(context.db, { ...id, ...word })
+  const transfer_id = transferId(id.bulk_reference, id.seq)
+  const [row] = await insertResolution(context.db, { ...id, ...word, transfer_id })
   if (!row) return { outcome: 'not-open' }
-  context.log.warn(
-    { transfer_id: transferId(id.bulk_reference, id.seq), status: word.status },
-    'resolved by an operator'
-  )
+  context.log.warn({ transfer_id, status: word.status }, 'resolved by an operator')
   return { outcome: 'recorded' }
 }

@@ -1,7 +1,10 @@
 import { statement } from '../database/statement.ts'
+import { unlessTold } from '../events/event-types.ts'
+import { isHeld } from './hold.ts'
+import { announce } from './settlement-events.ts'
 
-/** Whether a chunk may be claimed as far as others of its bulk go. */
-const free = `not (c.exclusive and c.worker is null and exists (
+/** Whether a chunk may be claimed: nothing of it that was not sent is held, nor another of its bulk out alone. */
+const free = `not (c.status = 'PENDING' and ${isHeld}) and not (c.exclusive and c.worker is null and exists (
            select from chunk out
            where (out.organization_id, out.bulk_no) = (c.organization_id, c.bulk_no)
              and out.exclusive and out.worker is not null))`
@@ -11,10 +14,10 @@ const free = `not (c.exclusive and c.worker is null and exists (
  * due again, so a dead worker's chunks are taken over by the same statement.
  *
  * Organizations take turns: the next one after `after` in a circle that has work that is due, and within it the bulk
- * that has waited longest. Only so many are looked through a claim (a look costs some 10 us, and a thousand may have
- * nothing but payments that the bank has taken); then what has waited longest of all comes first, and `turn_end` is
- * where the next claim goes on looking. Of exclusive chunks (on_failure stop) one a bulk is out at a time; two claims
- * of one bulk at once both see none out, and the second ends with the unique violation chunk_exclusive.
+ * that has waited longest, in the order of its list. Only so many are looked through a claim (a look costs some 10 us, and
+ * a thousand may have nothing but payments that the bank has taken); then what has waited longest of all comes first,
+ * and `turn_end` is where the next claim goes on looking. Of exclusive chunks (on_failure stop) one a bulk is out at a
+ * time; two claims of one bulk at once both see none out, and the second ends with the unique violation chunk_exclusive.
  *
  * Locks the chunks (skipping those that others hold), then the bulk: the order of every statement that works on a bulk
  * is chunk, bulk, account. One bulk a claim, so that a transaction stays within one organization and two claims never
@@ -39,7 +42,9 @@ export const claimChunks = statement(
     currency: 'text',
     debtor_iban: 'text',
     on_failure: 'text',
-    stopped: 'bool',
+    stopped_ms: 'int8?',
+    held: 'bool',
+    trace_id: 'text?',
     transfers: 'json'
   },
   `with recursive turn (organization_id, due_at, lap, looks) as (
@@ -57,20 +62,21 @@ export const claimChunks = statement(
        select work.*, turn.organization_id as turn_end from turn cross join lateral (
          select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c
          where c.organization_id = turn.organization_id and c.due_at <= now() and ${free}
-         order by c.due_at limit 1 for update skip locked
+         order by c.due_at, c.chunk_no limit 1 for update skip locked
        ) work
        where turn.due_at <= now()
        union all
        select oldest.*, (select organization_id from turn order by looks desc limit 1) from (
          select c.organization_id, c.bulk_no, c.chunk_no, c.exclusive from chunk c
          where c.due_at <= now() and ${free}
-         order by c.due_at limit 1 for update skip locked
+         order by c.due_at, c.chunk_no limit 1 for update skip locked
        ) oldest
      ) work limit 1
    ), due as (
      select c.organization_id, c.bulk_no, c.chunk_no
      from chunk c join head using (organization_id, bulk_no)
      where c.due_at <= now() and (not head.exclusive or c.chunk_no = head.chunk_no)
+       and not (c.status = 'PENDING' and ${isHeld})
      order by c.due_at, c.chunk_no limit :chunk_limit for update of c skip locked
    ), claimed as (
      update chunk c
@@ -84,14 +90,21 @@ export const claimChunks = statement(
      from (select distinct organization_id, bulk_no from claimed) c
      where (b.organization_id, b.bulk_no) = (c.organization_id, c.bulk_no)
      returning b.organization_id, b.bulk_no, b.account_id, b.bulk_reference, b.currency,
-               b.on_failure, b.stopped_at is not null as stopped
+               b.on_failure, (extract(epoch from now() - b.stopped_at) * 1000)::int8 as stopped_ms, b as bulk
+   ), begun as (
+     insert into event (organization_id, bulk_no, version, type, actor, trace_id, data)
+     select organization_id, bulk_no, (s.bulk).version, 'bulk.processing', 'bulkhead', (s.bulk).trace_id, bulk_facts(s.bulk)
+     from started s join bulk was using (organization_id, bulk_no)
+     where was.status in ('PENDING', 'SCHEDULED')
+     -- Two first claims at once both see it waiting; the bulk's lock and this key leave one of them to tell.
+     ${unlessTold}
    ), payer as materialized (
      select s.*, a.iban as debtor_iban from started s join account a using (organization_id, account_id)
    )
    select c.organization_id, c.bulk_no, c.chunk_no, c.epoch, c.attempts, c.status::text,
           (select turn_end from head) as turn_end,
           (extract(epoch from now() - c.since) * 1000)::int8 as since_ms, s.bulk_reference, s.currency,
-          s.debtor_iban, s.on_failure::text, s.stopped, t.transfers
+          s.debtor_iban, s.on_failure::text, s.stopped_ms, ${isHeld} as held, (s.bulk).trace_id, t.transfers
    from claimed c
    join payer s using (organization_id, bulk_no)
    cross join lateral (
@@ -105,8 +118,9 @@ export const claimChunks = statement(
 
 /**
  * What happens to a bulk when some of its transfers end: the rest of a statement that begins with `held` (the chunks
- * that are locked and closed by it) and `result` (what becomes of each of their transfers). Exactly once: only outcome
- * rows that were really inserted move money, one double entry each. What did not end goes on in new chunks, one for
+ * that are locked and closed by it) and `result` (what becomes of each of their transfers). Exactly once: an end is
+ * inserted, and moves its money by one double entry, or the key refuses it and nothing is recorded. (A conflict clause
+ * would write each row twice: of recording 200 ends that was a third.) What did not end goes on in new chunks, one for
  * each old chunk, status, time of it and due time, so that chunks never grow; but a chunk of which nothing changed
  * stays as it is, so that asking a silent bank for days leaves no trail. The bulk becomes final in the same
  * transaction as its last transfer. Locks chunk, bulk, account, in that order.
@@ -116,16 +130,20 @@ const settle = `ended as (
      select organization_id, bulk_no, seq, amount_minor, status, reason_code, reason
      from result where status in ('EXECUTED', 'FAILED', 'CANCELLED')
      order by seq
-     on conflict do nothing
-     returning seq, amount_minor, status
+     returning seq, amount_minor, status, reason_code
    ), going_on as (
      select chunk_no, status, due_in_ms, array_agg(seq order by seq) as seqs, sum(amount_minor) as open_minor,
-            case when status = was then since else now() end as since,
+            case when goes_on then since else now() end as since,
             -- What was only put back was not tried.
             max(attempts - (reason is null)::int) as attempts,
-            status = was and count(*) = max(chunk_size) as unchanged
-     from result where status in ('PENDING', 'SENT', 'UNKNOWN')
-     group by chunk_no, status, was, since, due_in_ms
+            goes_on and count(*) = max(chunk_size) as unchanged
+     from (
+       -- What is UNKNOWN when its bulk stops is so anew: until then it may have been sent again.
+       select *, status = was and (status <> 'UNKNOWN' or since > coalesce(
+                (select b.stopped_at from bulk b join stop using (organization_id, bulk_no)), '-infinity')) as goes_on
+       from result where status in ('PENDING', 'SENT', 'UNKNOWN')
+     ) still_open
+     group by chunk_no, status, goes_on, since, due_in_ms
    ), moved as (
      select *, row_number() over (order by chunk_no, status, due_in_ms) as nr from going_on where not unchanged
    ), total as (
@@ -135,7 +153,7 @@ const settle = `ended as (
             coalesce(sum(amount_minor) filter (where status = 'EXECUTED'), 0) as executed_minor,
             coalesce(sum(amount_minor) filter (where status = 'FAILED'), 0) as failed_minor,
             coalesce(sum(amount_minor) filter (where status = 'CANCELLED'), 0) as cancelled_minor,
-            coalesce(sum(amount_minor), 0) as ended_minor,
+            coalesce(sum(amount_minor), 0) as ended_minor, count(*) as ended_count,
             (select count(*) from moved) as moved_count
      from ended
    ), let_go as (
@@ -150,7 +168,9 @@ const settle = `ended as (
        cancelled_count = b.cancelled_count + t.cancelled_count, cancelled_minor = b.cancelled_minor + t.cancelled_minor,
        chunk_count = b.chunk_count + t.moved_count,
        version = b.version + 1,
-       stopped_at = coalesce(b.stopped_at, case when stop.by_wish or (b.on_failure = 'stop' and t.failed_count > 0) then now() end),
+       stopped_at = coalesce(b.stopped_at, case when stop.by_wish or (b.on_failure = 'stop' and t.failed_count > 0)
+                              -- The clock under the lock: later than every claim that did not see it.
+                              then clock_timestamp() end),
        status = case when b.executed_count + b.failed_count + b.cancelled_count
                           + t.executed_count + t.failed_count + t.cancelled_count = b.transfer_count
          then final_bulk_status(b.transfer_count, (b.executed_count + t.executed_count)::int4, (b.failed_count + t.failed_count)::int4)
@@ -161,8 +181,10 @@ const settle = `ended as (
      from total t, stop
      where (b.organization_id, b.bulk_no) = (stop.organization_id, stop.bulk_no) and b.completed_at is null
      returning b.organization_id, b.bulk_no, b.account_id, b.currency, b.status, b.on_failure, b.stopped_at,
-               b.chunk_count - t.moved_count as next_chunk_no, t.cancelled_count, t.cancelled_minor
-   ), debited as (
+               extract(epoch from b.completed_at - b.accepted_at)::float8 as took_s,
+               b.chunk_count - t.moved_count as next_chunk_no, t.cancelled_count, t.cancelled_minor,
+               t.ended_count, stop.actor, coalesce(stop.trace_id, b.trace_id) as trace_id, b as bulk
+   ), ${announce}, debited as (
      update account a set
        balance_minor = a.balance_minor - t.executed_minor,
        reserved_minor = a.reserved_minor - t.ended_minor,
@@ -174,9 +196,8 @@ const settle = `ended as (
      insert into posting (organization_id, account_id, line_no, counter_account_id, amount_minor, kind, bulk_no, seq)
      select told.organization_id, d.account_id, d.last_line_no + row_number() over (order by e.seq),
             -- Null, and so refused, if there is no clearing account: money is never debited without its other side.
-            (select account_id from account clearing
-             where clearing.organization_id = told.organization_id and clearing.kind = 'CLEARING'
-               and clearing.currency = told.currency),
+            (select clearing.account_id from account clearing join told using (organization_id, currency)
+             where clearing.kind = 'CLEARING'),
             -e.amount_minor, 'TRANSFER', told.bulk_no, e.seq
      from told, debited d, ended e
      where e.status = 'EXECUTED'
@@ -207,7 +228,7 @@ export const recordResults = statement(
     reasons: 'text[]',
     due_in_ms: 'int4[]'
   },
-  { chunk_no: 'int4', bulk_status: 'text', stopped: 'bool' },
+  { chunk_no: 'int4', bulk_status: 'text', stopped: 'bool', took_s: 'float8?' },
   `with held as (
      select c.organization_id, c.bulk_no, c.chunk_no, c.seqs, c.attempts, c.status, c.since
      from chunk c
@@ -216,7 +237,7 @@ export const recordResults = statement(
        and c.seqs <@ :seqs
      order by c.chunk_no for update of c
    ), stop as (
-     select organization_id, bulk_no, false as by_wish from held limit 1
+     select organization_id, bulk_no, false as by_wish, 'bulkhead' as actor, null as trace_id from held limit 1
    ), result as materialized (
      select h.organization_id, h.bulk_no, h.chunk_no, h.attempts, h.status as was, h.since,
             cardinality(h.seqs) as chunk_size, r.seq, r.status::transfer_status as status, r.reason_code, r.reason,
@@ -235,7 +256,7 @@ export const recordResults = statement(
      where status in ('PENDING', 'SENT', 'UNKNOWN') and reason is not null
        and (attempts <= 20 or attempts & (attempts - 1) = 0)
    )
-   select h.chunk_no, told.status::text as bulk_status, told.stopped_at is not null as stopped
+   select h.chunk_no, told.status::text as bulk_status, told.stopped_at is not null as stopped, told.took_s
    from held h cross join told`
 )
 
@@ -246,8 +267,15 @@ export const recordResults = statement(
  */
 export const stopBulk = statement(
   'stop-bulk',
-  { organization_id: 'int4', bulk_no: 'int8', by_wish: 'bool', reason: 'text' },
-  { status: 'text', cancelled_count: 'int8', cancelled_minor: 'int8' },
+  {
+    organization_id: 'int4',
+    bulk_no: 'int8',
+    by_wish: 'bool',
+    reason: 'text',
+    actor: 'text',
+    trace_id: 'text?'
+  },
+  { status: 'text', cancelled_count: 'int8', cancelled_minor: 'int8', took_s: 'float8?' },
   `with held as (
      select c.organization_id, c.bulk_no, c.chunk_no, c.seqs, c.attempts, c.status, c.since
      from chunk c
@@ -255,7 +283,8 @@ export const stopBulk = statement(
        and c.status = 'PENDING'
      order by c.chunk_no for update of c
    ), stop as (
-     select :organization_id as organization_id, :bulk_no as bulk_no, :by_wish as by_wish
+     select :organization_id as organization_id, :bulk_no as bulk_no, :by_wish as by_wish, :actor as actor,
+            :trace_id as trace_id
    ), result as materialized (
      select h.organization_id, h.bulk_no, h.chunk_no, h.attempts, h.status as was, h.since,
             cardinality(h.seqs) as chunk_size, t.seq, 'CANCELLED'::transfer_status as status, null::text as reason_code,
@@ -266,7 +295,7 @@ export const stopBulk = statement(
        where (t.organization_id, t.bulk_no) = (:organization_id, :bulk_no) and t.seq = any (h.seqs)
      ) t
    ), ${settle}
-   select status::text, cancelled_count, cancelled_minor::int8 from told`
+   select status::text, cancelled_count, cancelled_minor::int8, took_s from told`
 )
 
 /** Extends the lease of chunks that a live worker still holds; one whose epoch has moved on is left alone. */

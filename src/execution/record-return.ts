@@ -30,7 +30,13 @@ export const recordReturn = statement(
        version = b.version + 1
      from came_back r
      where (b.organization_id, b.bulk_no) = (:organization_id, :bulk_no)
-     returning b.account_id, b.currency, r.amount_minor
+     returning b.account_id, b.currency, r.amount_minor, b.request_id, b.version, b.trace_id
+   ), announced as (
+     insert into event (organization_id, bulk_no, version, type, actor, trace_id, data)
+     select :organization_id, :bulk_no, version, 'transfers.returned', 'bulkhead', trace_id, jsonb_build_object(
+       'bulk_id', request_id, 'index', :seq, 'amount', amount_of(amount_minor, currency), 'currency', currency,
+       'reason_code', :reason_code)
+     from told
    ), credited as (
      update account a set balance_minor = a.balance_minor + told.amount_minor, posting_count = a.posting_count + 1
      from told

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
 import { isUnavailable } from '../database/errors.ts'
+import { withSpan } from '../telemetry/tracing.ts'
 import { BankGate } from './bank-gate.ts'
 import { askBank, claimWork, recordClaim, type Claim } from './execute-claim.ts'
 import type { Result } from './interpret-answer.ts'
@@ -21,6 +22,7 @@ export class Worker {
     this.#gate = new BankGate(context)
     this.#context = { ...context, bank: this.#gate }
     this.#name = name
+    context.measurements.watched.bankGate = () => this.#gate.look()
   }
 
   async start(): Promise<void> {
@@ -69,8 +71,10 @@ export class Worker {
       await executeClaim(this.#context, claim)
       return 0
     } catch (error) {
-      // The database is away, most likely. What was claimed is taken over when its lease ends, by whoever is first.
-      log.error({ err: error }, 'a worker lane failed; it goes on in a moment')
+      // What was claimed is taken over when its lease ends, by whoever is first.
+      this.#context.measurements.workFailures.inc({ part: 'worker' })
+      // That the database is away is told once by its connections, not by every lane again and again.
+      if (!isUnavailable(error)) log.error({ err: error }, 'a worker lane failed; it goes on in a moment')
       return jittered
     }
   }
@@ -83,12 +87,28 @@ export class Worker {
 
 /** Asks the bank about a claim and records what it said. */
 export async function executeClaim(context: Context, claim: Claim): Promise<void> {
-  const results = await askBank(context, claim)
-  const status = await recordStubbornly(context, claim, results)
-  const about = { bulk_no: claim.bulk_no.toString(), chunk_nos: claim.chunk_nos }
-  if (status === null)
+  const { chunk_nos, transfers } = claim
+  const trace_id = transfers[0]?.trace_id
+  const about = { bulk_no: claim.bulk_no.toString(), chunk_nos, trace_id }
+  const attributes = {
+    'bulkhead.bulk_no': about.bulk_no,
+    'bulkhead.chunk_nos': chunk_nos,
+    'bulkhead.transfer_count': transfers.length
+  }
+  await withSpan('process claim', { trace_id, kind: 'CONSUMER', attributes }, async () => {
+    const results = await askBank(context, claim)
+    const status = await withSpan('record results', { trace_id, attributes }, () =>
+      recordStubbornly(context, claim, results)
+    )
+    tellRecorded(context, { ...about, transfers: results.length }, status)
+  })
+}
+
+function tellRecorded(context: Context, about: object, status: string | null): void {
+  if (status === null) {
+    context.measurements.claimsLost.inc()
     context.log.warn(about, 'nothing was recorded: the lease was lost, or all was recorded before')
-  else context.log.debug({ ...about, transfers: results.length, bulk_status: status }, 'recorded')
+  } else context.log.debug({ ...about, bulk_status: status }, 'recorded')
 }
 
 /**

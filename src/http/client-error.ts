@@ -9,7 +9,12 @@ export function answerClientError(error: { code: string }, socket: Socket): void
     socket.destroy()
     return
   }
-  const body = describeProblem(describe(error.code), {
+  answerOnSocket(socket, describe(error.code))
+}
+
+/** Answers with the one error body where there is only a connection, and ends it. */
+export function answerOnSocket(socket: Socket, content: ProblemContent): void {
+  const body = describeProblem(content, {
     instance: '',
     trace_id: traceIdOf({ headers: {} }),
     bulk_id: null

@@ -1,10 +1,12 @@
+import { Problem } from '../domain/problem.ts'
+import { findDuplicateKey } from './duplicate-key.ts'
 import type { Server } from './server-type.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Bodies are JSON in UTF-8, as JSON has to be (RFC 8259, 8.1), and not compressed. What is not is refused: read as
- * something else, a name would be stored with other letters than were sent.
+ * something else, a name would be stored with other letters than were sent. A key that is given twice is refused, too.
  */
 export function parseJsonStrictly(server: Server): void {
   const parse = server.getDefaultJsonParser('error', 'error')
@@ -28,7 +30,40 @@ export function parseJsonStrictly(server: Server): void {
       done(refusal(400, 'The body is not UTF-8.', cause))
       return
     }
-    void parse(request, text, done)
+    const finish = (error: Error | null, parsed?: unknown): void => {
+      const pointer = error === null ? findDuplicateKey(text, parsed) : null
+      if (pointer === null) done(error, parsed)
+      else done(duplicateKey(pointer))
+    }
+    const plain = mayNamePrototype(text) ? undefined : parsePlainly(text)
+    if (plain === undefined) void parse(request, text, finish)
+    else finish(null, plain)
+  })
+}
+
+/**
+ * Whether a text may have a key that would change what an object is made of. The parser that refuses those looks for
+ * them with a pattern, in every spelling, which takes as long as reading the text: 0.5 ms for a bulk of 1000.
+ */
+function mayNamePrototype(text: string): boolean {
+  return text.includes('\\u') || text.includes('__proto__') || text.includes('constructor')
+}
+
+/** What a text says, or undefined if it is no JSON: then the careful parser says why. */
+function parsePlainly(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function duplicateKey(pointer: string): Problem {
+  const detail = 'This key is given twice in one object; only one of them can be meant. Remove the other.'
+  return new Problem({
+    reason: 'invalid-request',
+    details: `${pointer}: ${detail}`,
+    errors: [{ pointer, code: 'duplicate-key', detail }]
   })
 }
 

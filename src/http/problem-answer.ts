@@ -2,13 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { Problem, reasons, type ProblemContent, type Reason } from '../domain/problem.ts'
 import { isUnavailable } from '../database/errors.ts'
-import { traceparent } from './trace.ts'
+import { traceparent } from '../telemetry/traceparent.ts'
 import { findRequestId } from '../transfers/read-request.ts'
 
 /** Most errors that one answer lists; 1000 transfers with four faults each fit. */
 const maxErrors = 5000
 
-const errorItem = z
+/** One thing that is wrong, or that is to be looked at. */
+export const errorItem = z
   .object({
     pointer: z.string().describe('JSON pointer into the body (RFC 6901).'),
     index: z.int().optional().describe('Which transfer, from 0.'),
@@ -88,12 +89,11 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   const framework = describeFrameworkError(error)
   if (framework) return answerProblem(request, reply, framework)
   if (isUnavailable(error)) {
-    request.log.error({ err: error }, 'the database is not available')
     reply.header('retry-after', '2')
     return answerProblem(request, reply, {
       reason: 'unavailable',
       details:
-        'The database cannot be reached right now. Nothing is lost: send the same request again in a moment.'
+        'The database cannot be reached, or too much of yours waits for it. Nothing is lost: send the same request again in a moment.'
     })
   }
   request.log.error({ err: error }, 'unexpected error')

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { bulkStatuses, transferStatuses } from '../domain/status.ts'
+import { eventTypes, type EventType } from '../events/event-types.ts'
 import { incidentKinds, type IncidentKind } from '../incidents/incidents.ts'
+import { errorItem } from './problem-answer.ts'
 
 const amount = z
   .string()
@@ -18,8 +20,16 @@ export const acceptance = z
     transfer_count: z.int(),
     total_amount: amount,
     currency: z.string(),
+    held: z
+      .boolean()
+      .describe('Nothing is sent: look at the warnings of its payees, then release the bulk or cancel it.'),
     accepted_at: time,
-    warnings: z.array(z.never())
+    warnings: z
+      .array(errorItem)
+      .describe(
+        'What is accepted, but should be looked at: payees whose name and IBAN do not belong together, probable duplicates, banks and accounts of two countries, texts that reach the bank in other characters. The first 100; all in a dry run.'
+      ),
+    warnings_total: z.int()
   })
   .meta({ id: 'Acceptance' })
 
@@ -28,10 +38,13 @@ export const bulkStatus = z
     bulk_id: z.string(),
     status: z.enum(bulkStatuses),
     final: z.boolean(),
+    held: z
+      .boolean()
+      .describe('It waits: for its payees to be confirmed, see payee_check of the bulk, or for an operator.'),
     needs_attention: z
       .boolean()
       .describe(
-        'Somebody should look: only transfers with an unknown outcome are left, or one has been unknown for 15 minutes, or an incident is open.'
+        'Somebody should look: it is held, or only transfers with an unknown outcome are left, or one has been unknown for 15 minutes, or an incident is open.'
       ),
     currency: z.string(),
     total: share,
@@ -55,6 +68,24 @@ export const cancellation = bulkStatus
   })
   .meta({ id: 'Cancellation' })
 
+export const release = bulkStatus
+  .extend({ released_now: z.int().describe('Transfers that this call lets go on.') })
+  .meta({ id: 'Release' })
+
+const payeeCheck = z
+  .object({
+    checked_at: time,
+    opted_out: z.boolean().describe('The request said payee_check "off": nobody was asked.'),
+    match: z.int(),
+    close_match: z.int(),
+    no_match: z.int(),
+    not_possible: z.int(),
+    held: z.boolean().describe('Whether the bulk was held for its payees to be confirmed.'),
+    released_at: time.nullable().describe('When that ended, by a release or a cancellation.'),
+    released_by: z.string().nullable()
+  })
+  .meta({ id: 'PayeeCheck' })
+
 export const bulk = bulkStatus
   .extend({
     organization_iban: z.string(),
@@ -64,6 +95,7 @@ export const bulk = bulkStatus
     on_failure: z.enum(['continue', 'stop']),
     stopped_at: time.nullable().describe('When it was cancelled, or stopped by a failure.'),
     retry_of: z.string().nullable().describe('The bulk whose failed transfers these are.'),
+    payee_check: payeeCheck.nullable().describe('Null: nobody was to be asked.'),
     status_url: z.string(),
     transfers_url: z.string()
   })
@@ -94,6 +126,13 @@ export const transfer = z
       .object({ amount, code: z.string().nullable(), reason: z.string().nullable(), at: time })
       .nullable()
       .describe('What came back of it after execution.'),
+    payee_check: z
+      .object({
+        result: z.enum(['match', 'close-match', 'no-match', 'not-possible']),
+        suggested_name: z.string().nullable().describe('Of a close match: the name that the account goes by.')
+      })
+      .nullable()
+      .describe("What the payee's bank said of name and IBAN; null: nobody was asked."),
     failure: z
       .object({
         code: z.string().describe('ISO 20022 external status reason code.'),
@@ -119,6 +158,56 @@ export const incident = z
   })
   .meta({ id: 'Incident' })
 
+const event = z
+  .object({
+    position: z
+      .int()
+      .describe("Place among all of the organization's events; those of the audit log alone have one, too."),
+    type: z.enum(Object.keys(eventTypes) as [EventType, ...EventType[]]),
+    version: z
+      .int()
+      .nullable()
+      .describe('Version of the bulk that it is about; a version can have several events.'),
+    actor: z
+      .string()
+      .describe('Who did it: key:<key_id>, user:<subject>, demo, operator, or bulkhead itself.'),
+    trace_id: z.string().nullable().describe('W3C trace id of the request that it goes back to.'),
+    occurred_at: time,
+    data: z
+      .record(z.string(), z.unknown())
+      .describe('Of a bulk: what its status says at that version. It has no name and no IBAN of anybody.'),
+    hash: z.string().describe('SHA-256 of the hash before and of the content, in hexadecimal.')
+  })
+  .meta({ id: 'Event' })
+
+export const eventPage = z.object({
+  data: z.array(event),
+  has_more: z.boolean(),
+  next_after: z.int().describe('Give it as after to read on, also when data is empty.')
+})
+
+const auditRecord = z
+  .object({
+    position: z.int().describe("Place in the organization's records, from 1 without a gap."),
+    type: z.string(),
+    actor: z
+      .string()
+      .describe('Who did it: key:<key_id>, user:<subject>, demo, operator:<name>, or bulkhead itself.'),
+    trace_id: z.string().nullable().describe('W3C trace id of the request that it goes back to.'),
+    occurred_at: time,
+    data: z.unknown().describe('What was done; before and after, where something changed.'),
+    content: z.string().describe('The very text that the hash covers.'),
+    previous_hash: z.string().describe('Of the record before, in hexadecimal; empty before the first.'),
+    hash: z.string().describe('SHA-256 of the bytes of previous_hash and of content, in hexadecimal.')
+  })
+  .meta({ id: 'AuditRecord' })
+
+export const auditPage = z.object({
+  data: z.array(auditRecord),
+  has_more: z.boolean(),
+  next_after: z.int().describe('Give it as after to read on, also when data is empty.')
+})
+
 export const account = z
   .object({
     iban: z.string(),
@@ -142,6 +231,10 @@ export const transaction = z
     counterparty_name: z.string().nullable(),
     counterparty_iban: z.string().nullable(),
     description: z.string().nullable(),
+    reference: z
+      .string()
+      .nullable()
+      .describe('Of a deposit after the opening: the word that its caller gave it.'),
     posted_at: time
   })
   .meta({ id: 'Transaction' })

@@ -1,16 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
+type WithHeaders = Pick<IncomingMessage, 'headers'>
+
 /** The trace id of a request: the caller's (W3C Trace Context, `traceparent`) if it sent a valid one, else a new one. */
-export function traceIdOf(request: Pick<IncomingMessage, 'headers'>): string {
-  const match = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(
-    String(request.headers['traceparent'])
-  )
-  const given = match?.[1]
-  return given !== undefined && !/^0+$/.test(given) ? given : randomBytes(16).toString('hex')
+export function traceIdOf(request: WithHeaders): string {
+  return readTraceparent(request)?.trace_id ?? randomBytes(16).toString('hex')
 }
 
-/** A `traceparent` of ours within a trace. */
-export function traceparent(traceId: string): string {
-  return `00-${traceId}-${randomBytes(8).toString('hex')}-01`
+/** The span from which a request was sent, if it came with a valid `traceparent`. */
+export function callerOf(request: WithHeaders): { span_id: string; sampled: boolean } | undefined {
+  return readTraceparent(request)
+}
+
+function readTraceparent({ headers }: WithHeaders) {
+  const match = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(
+    String(headers['traceparent'])
+  )
+  const [, trace_id = '', span_id = '', flags = ''] = match ?? []
+  if (match === null || /^0+$/.test(trace_id) || /^0+$/.test(span_id)) return undefined
+  return { trace_id, span_id, sampled: (parseInt(flags, 16) & 1) === 1 }
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
 import type { Tx } from '../database/statement.ts'
 import { statement } from '../database/statement.ts'
+import { operatorsLog } from '../events/record-act.ts'
 
 /** What an incident can be: the word, and what it means to whoever looks into it. The one table. */
 export const incidentKinds = {
@@ -12,8 +13,14 @@ export const incidentKinds = {
   'booked-twice-at-bank': "The bank's statement has the same transfer more than once.",
   'statement-not-shown': 'The bank has not shown its statement for minutes, so nothing is compared with it.',
   'overdue-work': 'Transfers are due and nobody works on them.',
+  'money-on-closed-account':
+    'Money came back to an account after it was closed, from which nobody can pay it any more.',
   'orphaned-reserve': 'An account reserves another amount than its open transfers add up to.',
-  'broken-invariant': 'The checker found rows that break an invariant.'
+  'broken-invariant': 'The checker found rows that break an invariant.',
+  'webhook-disabled':
+    'A webhook endpoint was disabled, because it answered 410 or failed for five days; told for a week.',
+  'webhook-unsigned':
+    'No key of WEBHOOK_SECRET_KEY opens the secret of a webhook endpoint, so that nothing is sent to it.'
 } as const
 export type IncidentKind = keyof typeof incidentKinds
 
@@ -38,13 +45,25 @@ const insertIncident = statement(
     seq: 'int2?'
   },
   { incident_no: 'int8' },
-  `insert into incident (kind, subject, details, organization_id, bulk_no, seq)
-   values (:kind, :subject, :details, :organization_id, :bulk_no, :seq)
-   on conflict (kind, subject) where resolved_at is null do nothing
-   returning incident_no`
+  `with opened as (
+     insert into incident (kind, subject, details, organization_id, bulk_no, seq)
+     values (:kind, :subject, :details, :organization_id, :bulk_no, :seq)
+     on conflict (kind, subject) where resolved_at is null do nothing
+     returning incident_no
+   ), told as (
+     update bulk b set version = b.version + 1
+     from opened where (b.organization_id, b.bulk_no) = (:organization_id, :bulk_no)
+     returning b as bulk, incident_no
+   ), announced as (
+     insert into event (organization_id, bulk_no, version, type, actor, trace_id, data)
+     select :organization_id, :bulk_no, (bulk).version, 'bulk.needs_attention', 'bulkhead', (bulk).trace_id,
+            bulk_facts(bulk) || jsonb_build_object('incident_no', incident_no, 'kind', :kind)
+     from told
+   )
+   select incident_no from opened`
 )
 
-/** Opens an incident and raises the alarm, once as long as it is open. `details` may name an IBAN: they are not logged. */
+/** Opens an incident, tells whose bulk it is about, and raises the alarm, once as long as it is open. `details` may name an IBAN: they are not logged. */
 export async function openIncident(context: Context, incident: Incident): Promise<void> {
   const [opened] = await insertIncident(context.db, incident)
   if (!opened) return
@@ -69,11 +88,20 @@ export const resolveOthers = statement(
  */
 export const resolveIncident = statement(
   'resolve-incident',
-  { incident_no: 'int8', resolution: 'text' },
+  { incident_no: 'int8', actor: 'text', resolution: 'text' },
   { kind: 'text', subject: 'text' },
-  `update incident set resolved_at = now(), resolution = :resolution
-   where incident_no = :incident_no and resolved_at is null
-   returning kind, subject`
+  `with resolved as (
+     update incident set resolved_at = now(), resolution = :resolution
+     where incident_no = :incident_no and resolved_at is null
+     returning organization_id, kind, subject
+   ), recorded as (
+     insert into event (organization_id, type, actor, data)
+     select coalesce(organization_id, ${operatorsLog}), 'incident.resolved', :actor,
+            jsonb_build_object('incident_no', :incident_no, 'kind', kind,
+                               'before', '{"open": true}'::jsonb, 'after', '{"open": false}'::jsonb)
+     from resolved
+   )
+   select kind, subject from resolved`
 )
 
 /**

@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.ts'
 import { statement } from '../database/statement.ts'
-import { openAccount, openClearingAccount } from '../accounts/open-account.ts'
+import { openAccount } from '../accounts/open-account.ts'
+import { addOrganization } from './organizations.ts'
 
 /** The demo organization. The first account is the one of the curl examples; the second is rich enough for a payroll. */
 export const demoOrganization = {
@@ -27,23 +28,13 @@ const findOrganization = statement(
   `select organization_id from organization where name = :name order by organization_id limit 1`
 )
 
-export const createOrganization = statement(
-  'create-organization',
-  { name: 'text' },
-  { organization_id: 'int4' },
-  `insert into organization (name) values (:name) returning organization_id`
-)
-
 /** Makes the demo organization with its accounts and opening balances, once; later calls change nothing. */
 export async function ensureDemoOrganization(db: Database): Promise<number> {
   return db.transaction(async (tx) => {
     await lockOrganizations(tx, {})
     const [existing] = await findOrganization(tx, { name: demoOrganization.name })
     if (existing) return existing.organization_id
-    const [created] = await createOrganization(tx, { name: demoOrganization.name })
-    if (!created) throw new Error('insert returned no row')
-    const { organization_id } = created
-    await openClearingAccount(tx, { organization_id, currency: 'EUR' })
+    const organization_id = await addOrganization(tx, demoOrganization.name)
     for (const { iban, opening_minor } of demoOrganization.accounts)
       await openAccount(tx, {
         organization_id,

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { isUnavailable } from '../database/errors.ts'
 import { settleNotices } from '../execution/notices.ts'
 import type { BankLog } from '../verification/bank-log.ts'
 import { audit } from './audit.ts'
@@ -58,7 +59,9 @@ export class Housekeeper {
     try {
       await work()
     } catch (error) {
-      this.#context.log.error({ err: error }, 'housekeeping failed; it goes on in a moment')
+      this.#context.measurements.workFailures.inc({ part: 'notices' })
+      if (!isUnavailable(error))
+        this.#context.log.error({ err: error }, 'housekeeping failed; it goes on in a moment')
     }
   }
 
@@ -88,7 +91,8 @@ export class Housekeeper {
     try {
       return { ...(await job.run(state)), done: true }
     } catch (error) {
-      this.#context.log.error({ err: error, job: job.name }, 'a job failed')
+      this.#context.measurements.workFailures.inc({ part: job.name })
+      if (!isUnavailable(error)) this.#context.log.error({ err: error, job: job.name }, 'a job failed')
       return { state, result: 'failed; the log says why', done: false }
     }
   }

@@ -1,4 +1,5 @@
 import { statement } from '../database/statement.ts'
+import { isHeld } from '../execution/hold.ts'
 
 /**
  * Keeps the lines of the bank's statement that belong to a transfer. Tells of each line which transfer it is, how that
@@ -107,7 +108,8 @@ export const resolveFound = statement(
 
 /**
  * Bulks with chunks that have been due for long while nothing goes on: no chunk has a worker whose lease holds, and no
- * bulk has become final in the meantime. Work may wait its turn behind other work; but not for ever.
+ * bulk has become final in the meantime. Work may wait its turn behind other work; but not for ever. What is held waits
+ * for a person.
  */
 export const findOverdue = statement(
   'find-overdue-work',
@@ -115,7 +117,7 @@ export const findOverdue = statement(
   { organization_id: 'int4', bulk_no: 'int8', bulk_id: 'uuid', chunks: 'int8', due_at: 'timestamptz' },
   `select c.organization_id, c.bulk_no, b.request_id as bulk_id, count(*) as chunks, min(c.due_at) as due_at
    from chunk c join bulk b using (organization_id, bulk_no)
-   where c.due_at < now() - :overdue_ms * interval '1 millisecond'
+   where c.due_at < now() - :overdue_ms * interval '1 millisecond' and not (c.status = 'PENDING' and ${isHeld})
      and (c.due_at < now() - :longest_queue_ms * interval '1 millisecond'
        or not (exists (select from chunk where due_at > now() and worker is not null)
          or exists (select from bulk where completed_at > now() - :overdue_ms * interval '1 millisecond')))
@@ -142,6 +144,44 @@ export const findOrphanedReserves = statement(
    from account a left join open o using (organization_id, account_id)
    where a.reserved_minor <> coalesce(o.open_minor, 0)
    order by 1, 2 limit :limit`
+)
+
+/** Accounts that were empty when they were closed, and are not now: a payment came back. */
+export const findMoneyOnClosed = statement(
+  'find-money-on-closed-accounts',
+  { limit: 'int4' },
+  { organization_id: 'int4', account_id: 'int4', currency: 'text', balance_minor: 'int8' },
+  `select organization_id, account_id, currency, balance_minor from account
+   where closed_at is not null and balance_minor <> 0
+   order by 1, 2 limit :limit`
+)
+
+/**
+ * Tells once of each bulk that somebody should look: the outcome of some of it has been unknown for a quarter of an
+ * hour. It is a new version of the bulk, since each event is one of a version.
+ */
+export const tellOfUnknown = statement(
+  'tell-of-unknown-outcomes',
+  { limit: 'int4' },
+  { bulk_no: 'int8' },
+  `with unknown as (
+     select distinct organization_id, bulk_no from chunk c
+     where c.due_at is not null and c.status = 'UNKNOWN' and c.since < now() - interval '15 minutes'
+       and not exists (
+         select from event e
+         where (e.organization_id, e.bulk_no) = (c.organization_id, c.bulk_no) and e.type = 'bulk.needs_attention'
+           and e.data ->> 'kind' = 'unknown-outcome')
+     limit :limit
+   ), told as (
+     update bulk b set version = b.version + 1
+     from unknown u where (b.organization_id, b.bulk_no) = (u.organization_id, u.bulk_no) and b.completed_at is null
+     returning b as bulk
+   )
+   insert into event (organization_id, bulk_no, version, type, actor, trace_id, data)
+   select (bulk).organization_id, (bulk).bulk_no, (bulk).version, 'bulk.needs_attention', 'bulkhead', (bulk).trace_id,
+          bulk_facts(bulk) || jsonb_build_object('kind', 'unknown-outcome')
+   from told
+   returning bulk_no`
 )
 
 /** Makes sure that a job has its row, and is due no later than its period says: that may have become shorter. */
@@ -182,3 +222,22 @@ export const putJob = statement(
 
 /** The database's time: what is compared over several statements needs one clock. */
 export const readTime = statement('read-time', {}, { now: 'timestamptz' }, `select now() as now`)
+
+/** Endpoints that were disabled by what they answered, for a week; and those for which nothing can be signed. */
+export const findMuteEndpoints = statement(
+  'find-mute-endpoints',
+  { unsigned_cause: 'text', limit: 'int4' },
+  {
+    organization_id: 'int4',
+    endpoint_no: 'int8',
+    disabled_reason: 'text?',
+    since: 'timestamptz',
+    last_failure: 'text?'
+  },
+  `select organization_id, endpoint_no, disabled_reason, coalesce(disabled_at, failing_since) as since, last_failure
+   from webhook_endpoint
+   where deleted_at is null
+     and (disabled_reason in ('gone', 'failing') and disabled_at > now() - interval '7 days'
+          or disabled_at is null and failing_since is not null and last_failure = :unsigned_cause)
+   order by organization_id, endpoint_no limit :limit`
+)

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { amountOrNone } from '../domain/money.ts'
 import { parseTransferId, transferId } from '../domain/reference.ts'
 import { receiveNotices } from '../execution/notices.ts'
-import { openIncident, resolveOthers, type IncidentKind } from '../incidents/incidents.ts'
+import { openIncident, resolveOthers, type Incident, type IncidentKind } from '../incidents/incidents.ts'
 import { findMissing, findMissingReturns, insertEntries, readTime, resolveFound } from './queries.ts'
 
 /** How far the reconciliation has come; kept with the job, so that it goes on where it stopped. */
@@ -103,7 +103,38 @@ async function compareEntries(context: Context, entries: StatementEntry[]): Prom
   const lineOf = new Map(rows.map((row) => [row.entry_no, row]))
   const pairs = entries.map((entry) => ({ entry, line: lineOf.get(entry.entry_no) }))
   await passOn(context, pairs)
-  for (const { entry, line } of pairs) await reportDifference(context, entry, line)
+  await reportUnexpected(context, pairs)
+  for (const { entry, line } of pairs)
+    if (line !== undefined && line.bulk_no !== null) await reportDifference(context, entry, line)
+}
+
+/** So many of a page are told one by one; a bank that others use as well would else raise an alarm for each payment. */
+const unexpectedOneByOne = 10
+
+async function reportUnexpected(
+  context: Context,
+  pairs: { entry: StatementEntry; line: Line | undefined }[]
+): Promise<void> {
+  const found = pairs.filter(({ line }) => line === undefined || line.bulk_no === null)
+  const [first] = found
+  const last = found.at(-1)
+  if (first === undefined || last === undefined) return
+  if (found.length <= unexpectedOneByOne) {
+    for (const { entry, line } of found)
+      await openIncident(
+        context,
+        describeEntry('unexpected-at-bank', { entry, line }, 'there is no such transfer')
+      )
+    return
+  }
+  await openIncident(context, {
+    kind: 'unexpected-at-bank',
+    subject: `entries ${first.entry.entry_no} to ${last.entry.entry_no} of the bank's statement`,
+    details: `${found.length} of them are of no transfer of ours, the first of ${first.entry.reference}`,
+    organization_id: null,
+    bulk_no: null,
+    seq: null
+  })
 }
 
 /** What the ledger does not have yet, or otherwise, goes the way of everything that the bank tells by itself. */
@@ -127,24 +158,25 @@ async function passOn(
   await receiveNotices(context, notices, 'statement')
 }
 
-async function reportDifference(
-  context: Context,
-  entry: StatementEntry,
-  line: Line | undefined
-): Promise<void> {
+function describeEntry(
+  kind: IncidentKind,
+  { entry, line }: { entry: StatementEntry; line: Line | undefined },
+  details: string
+): Incident {
+  return {
+    kind,
+    subject: `entry ${entry.entry_no} of the bank's statement`,
+    details: `${entry.kind} ${entry.amount} ${entry.currency} of ${entry.reference}: ${details}`,
+    organization_id: line?.organization_id ?? null,
+    bulk_no: line?.bulk_no ?? null,
+    seq: parseTransferId(entry.reference)?.seq ?? null
+  }
+}
+
+async function reportDifference(context: Context, entry: StatementEntry, line: Line): Promise<void> {
   const report = (kind: IncidentKind, details: string) =>
-    openIncident(context, {
-      kind,
-      subject: `entry ${entry.entry_no} of the bank's statement`,
-      details: `${entry.kind} ${entry.amount} ${entry.currency} of ${entry.reference}: ${details}`,
-      organization_id: line?.organization_id ?? null,
-      bulk_no: line?.bulk_no ?? null,
-      seq: parseTransferId(entry.reference)?.seq ?? null
-    })
-  if (line === undefined || line.bulk_no === null)
-    await report('unexpected-at-bank', 'there is no such transfer')
-  else if (!line.agrees)
-    await report('different-at-bank', 'the transfer has another amount, currency or payee')
+    openIncident(context, describeEntry(kind, { entry, line }, details))
+  if (!line.agrees) await report('different-at-bank', 'the transfer has another amount, currency or payee')
   else if (line.earlier_entry_no !== null)
     await report('booked-twice-at-bank', `it was booked as entry ${line.earlier_entry_no} before`)
 }

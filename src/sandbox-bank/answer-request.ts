@@ -6,6 +6,7 @@ import { presentEntry, presentPayment } from './present-payment.ts'
 import { readBody } from './read-body.ts'
 import { scenarios } from './scenarios.ts'
 import { submitPayment } from './submit-payment.ts'
+import { listPayeeScenarios, verifyPayees } from './verify-payees.ts'
 
 const LARGEST_LIMIT = 1000
 const DEFAULT_LIMIT = 100
@@ -28,6 +29,10 @@ export async function answerRequest(bank: PaymentBank, request: IncomingMessage)
       return method === 'GET' ? listEntries(bank, new URLSearchParams(query)) : notAllowed('GET')
     case '/scenarios':
       return method === 'GET' ? listScenarios() : notAllowed('GET')
+    case '/payee-verifications':
+      return method === 'POST' ? verifyPayees(request) : notAllowed('POST')
+    case '/payee-scenarios':
+      return method === 'GET' ? listPayeeScenarios() : notAllowed('GET')
     case '/clock/advance':
       return method === 'POST' ? advanceClock(bank, request) : notAllowed('POST')
     default:

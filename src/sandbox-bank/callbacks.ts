@@ -5,7 +5,8 @@ import { backoffMs } from '../domain/backoff.ts'
 import type { Notice } from './present-payment.ts'
 
 export interface CallbackOptions {
-  readonly url: string
+  /** Unset: everything waits until it is known. */
+  readonly url?: string
   readonly secret: string
 }
 
@@ -24,18 +25,23 @@ const LONGEST_PAUSE_MS = 10_000
  * memory only: a restarted bank leaves it to inquiries and the statement.
  */
 export class Callbacks {
-  #pool: Pool
-  #path: string
+  #target: { pool: Pool; path: string } | undefined
   #secret: string
   #waiting: Waiting[] = []
   #sending: Promise<void> | undefined
   #stopped = new AbortController()
 
   constructor({ url, secret }: CallbackOptions) {
-    const { origin, pathname, search } = new URL(url)
-    this.#pool = new Pool(origin, { connections: 1 })
-    this.#path = `${pathname}${search}`
     this.#secret = secret
+    if (url !== undefined) this.tellTo(url)
+  }
+
+  /** Tells what waits and all that comes to this address. */
+  tellTo(url: string): void {
+    const { origin, pathname, search } = new URL(url)
+    void this.#target?.pool.close()
+    this.#target = { pool: new Pool(origin, { connections: 1 }), path: `${pathname}${search}` }
+    if (this.#waiting.length > 0) this.#sending ??= this.#sendWaiting()
   }
 
   /** Settles once the notice was tried for the first time, taken or not; never rejects. */
@@ -43,14 +49,14 @@ export class Callbacks {
     if (this.#stopped.signal.aborted) return Promise.resolve()
     return new Promise((onTried) => {
       this.#waiting.push({ notice, onTried })
-      this.#sending ??= this.#sendWaiting()
+      if (this.#target !== undefined) this.#sending ??= this.#sendWaiting()
     })
   }
 
   /** Breaks off what is being sent; what waits is lost. */
   async stop(): Promise<void> {
     this.#stopped.abort()
-    await this.#pool.destroy()
+    await this.#target?.pool.destroy()
     await this.#sending
     for (const { onTried } of this.#waiting.splice(0)) onTried()
   }
@@ -72,9 +78,10 @@ export class Callbacks {
     const body = JSON.stringify({ notices })
     const headers = { 'content-type': 'application/json', 'bank-signature': sign(body, this.#secret) }
     const signal = AbortSignal.timeout(TIMEOUT_MS)
+    const { pool, path } = this.#target ?? {}
     try {
-      const request = { method: 'POST', path: this.#path, headers, body, signal } as const
-      const answer = await this.#pool.request(request)
+      const answer = await pool?.request({ method: 'POST', path: path ?? '/', headers, body, signal })
+      if (answer === undefined) return false
       await answer.body.dump()
       return answer.statusCode >= 200 && answer.statusCode < 300
     } catch {

@@ -25,6 +25,8 @@ export interface SandboxBank {
   readonly url: string
   readonly port: number
   readonly stop: () => Promise<void>
+  /** Where late results and returns are told from now on, if there is a secret to sign them with. */
+  readonly tellResultsTo: (url: string) => void
 }
 
 interface Desk {
@@ -68,7 +70,12 @@ export async function startSandboxBank(options: SandboxBankOptions): Promise<San
     const taken = (server.address() as AddressInfo).port
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${taken}`
     let stopped: Promise<void> | undefined
-    return { url, port: taken, stop: () => (stopped ??= stop(desk, bank, callbacks)) }
+    return {
+      url,
+      port: taken,
+      stop: () => (stopped ??= stop(desk, bank, callbacks)),
+      tellResultsTo: (to) => callbacks?.tellTo(to)
+    }
   } catch (cause) {
     await close(server)
     throw cause

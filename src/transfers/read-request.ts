@@ -64,19 +64,24 @@ function wording(issue: z.core.$ZodIssue): { code: string; detail: string } {
       return issue.input === undefined && issue.message.endsWith('undefined')
         ? { code: 'missing', detail: `This is required: ${article(issue.expected)}.` }
         : { code: 'wrong-type', detail: `This has to be ${article(issue.expected)}.` }
-    case 'too_small':
-      return { code: 'too-short', detail: `This has to have at least ${issue.minimum} characters.` }
-    case 'too_big':
-      return { code: 'too-long', detail: `This may have at most ${issue.maximum} characters.` }
     case 'invalid_format':
       return { code: 'wrong-format', detail: `This has to be a ${issue.format} (a date is YYYY-MM-DD).` }
     case 'invalid_value':
       return { code: 'not-allowed', detail: `This has to be one of: ${issue.values.map(String).join(', ')}.` }
+    case 'invalid_key':
+      return {
+        code: customCode(issue.issues[0]),
+        detail: `This key ${issue.issues[0]?.message ?? 'is not allowed'}.`
+      }
     case 'custom':
-      return { code: String(issue.params?.['code'] ?? 'invalid'), detail: `This ${issue.message}.` }
+      return { code: customCode(issue), detail: `This ${issue.message}.` }
     default:
       return { code: 'invalid', detail: issue.message }
   }
+}
+
+function customCode(issue: z.core.$ZodIssue | undefined): string {
+  return issue?.code === 'custom' ? String(issue.params?.['code'] ?? 'invalid') : 'invalid'
 }
 
 function article(type: string): string {

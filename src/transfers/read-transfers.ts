@@ -4,6 +4,7 @@ import { type Currency, formatAmount } from '../domain/money.ts'
 import { describeReasonCode } from '../domain/reason-code.ts'
 import { parseTransferId, transferId } from '../domain/reference.ts'
 import type { TransferStatus } from '../domain/status.ts'
+import { readPayeeResult } from './verify-payees.ts'
 
 /**
  * Transfers of one bulk in the order of their index. The status of a transfer is its outcome's or, while it has none,
@@ -18,6 +19,8 @@ const selectTransfers = statement(
     first_seq: 'int4',
     last_seq: 'int4',
     status: 'text?',
+    client_transfer_id: 'text?',
+    counterparty_iban: 'text?',
     limit: 'int4'
   },
   {
@@ -39,6 +42,8 @@ const selectTransfers = statement(
     retry_of: 'text?',
     retried_as: 'text?',
     returned: 'jsonb?',
+    payee_result: 'text?',
+    suggested_name: 'text?',
     attempts: 'jsonb',
     ended_at: 'timestamptz?',
     updated_at: 'timestamptz'
@@ -63,12 +68,14 @@ const selectTransfers = statement(
           case when came_back.seq is not null then
             jsonb_build_object('amount_minor', came_back.amount_minor::text, 'code', came_back.reason_code,
                                'reason', came_back.reason, 'at', came_back.recorded_at) end as returned,
+          substr(v.results, t.seq + 1, 1) as payee_result, v.suggested_names ->> t.seq::text as suggested_name,
           o.recorded_at as ended_at, coalesce(came_back.recorded_at, o.recorded_at, tried.last_at, b.accepted_at) as updated_at
    from b
    join transfer t using (organization_id, bulk_no)
    left join outcome o using (organization_id, bulk_no, seq)
    left join transfer_return came_back using (organization_id, bulk_no, seq)
    left join open using (seq)
+   left join payee_verification v using (organization_id, bulk_no)
    cross join lateral (
      select coalesce(jsonb_agg(jsonb_build_object('status', a.status, 'reason', a.reason, 'at', a.recorded_at)
                      order by a.attempt_no), '[]') as attempts,
@@ -78,6 +85,8 @@ const selectTransfers = statement(
    where t.seq between :first_seq and :last_seq
      and (:status is null
           or case when came_back.seq is null then coalesce(o.status, open.status) else 'RETURNED' end::text = :status)
+     and (:client_transfer_id is null or t.client_transfer_id = :client_transfer_id)
+     and (:counterparty_iban is null or t.counterparty_iban = :counterparty_iban)
    order by t.seq
    limit :limit`
 )
@@ -98,14 +107,18 @@ export async function listTransfers(
     bulk_id: string
     first_seq: number
     status: TransferStatus | null
+    client_transfer_id?: string | null
+    counterparty_iban?: string | null
     limit: number
   }
 ) {
-  const { bulk_id, ...rest } = query
+  const { bulk_id, client_transfer_id = null, counterparty_iban = null, ...rest } = query
   const [found] = await bulkExists(tx, { organization_id: query.organization_id, request_id: bulk_id })
   if (!found) return null
   const rows = await selectTransfers(tx, {
     ...rest,
+    client_transfer_id,
+    counterparty_iban,
     request_id: bulk_id,
     bulk_reference: null,
     last_seq: 999
@@ -124,10 +137,14 @@ export async function readTransfer(tx: Tx, organizationId: number, id: string) {
     first_seq: parsed.seq,
     last_seq: parsed.seq,
     status: null,
+    client_transfer_id: null,
+    counterparty_iban: null,
     limit: 1
   })
   return row ? describeTransfer(row) : null
 }
+
+export type Transfer = ReturnType<typeof describeTransfer>
 
 function describeTransfer(row: TransferRow) {
   const id = transferId(row.bulk_reference, row.seq)
@@ -148,6 +165,7 @@ function describeTransfer(row: TransferRow) {
     retry_of: row.retry_of,
     retried_as: row.retried_as,
     returned: describeReturn(row),
+    payee_check: describePayee(row),
     failure: row.reason_code === null ? null : describeFailure(row.reason_code, row.reason),
     bank_reference: id,
     attempts: describeAttempts(row),
@@ -158,6 +176,11 @@ function describeTransfer(row: TransferRow) {
 function describeFailure(code: string, reason: string | null) {
   const { message, retryable } = describeReasonCode(code)
   return { code, reason, message, retryable }
+}
+
+function describePayee({ payee_result, suggested_name }: TransferRow) {
+  const result = readPayeeResult(payee_result)
+  return result === null ? null : { result, suggested_name }
 }
 
 function describeReturn({ returned, currency }: TransferRow) {

@@ -1,26 +1,15 @@
-import { createHash } from 'node:crypto'
-import { findIbanFault, ibanFaults, isBic, normaliseBic, normaliseIban } from '../domain/account-number.ts'
-import { type Currency, isCurrency, maxAmountMinor, formatAmount, parseAmount } from '../domain/money.ts'
+import { findRepetitions, packFingerprints } from '../domain/fingerprint.ts'
+import { formatAmount } from '../domain/money.ts'
 import type { ErrorItem, ProblemContent, Reason } from '../domain/problem.ts'
-import { type BulkRequest, clientTransferId, maxTransfers } from './bulk-request.ts'
-
-/** A bulk that is right in itself: what it says, normalised. Whether it can be paid only the database knows. */
-export interface ValidBulk {
-  request_id: string
-  organization_bic: string
-  organization_iban: string
-  currency: Currency
-  transfer_count: number
-  total_minor: bigint
-  on_failure: 'continue' | 'stop'
-  label: string | null
-  /** JSON text with sorted keys, or null. */
-  metadata: string | null
-  /** The transfers as the JSON text that is stored, amounts in minor units. */
-  transfers: string
-  /** SHA-256 of the normalised content: equal for a replay, whatever its key order, spaces or zeros. */
-  content_hash: Buffer
-}
+import { type BulkRequest, maxTransfers } from './bulk-request.ts'
+import { normaliseBulk, type ValidBulk } from './normalise-bulk.ts'
+import {
+  type Fault,
+  type Findings,
+  reportRepetitions,
+  validateTransfers,
+  type Strictness
+} from './validate-transfers.ts'
 
 export type Validation =
   | { outcome: 'valid'; bulk: ValidBulk }
@@ -45,7 +34,11 @@ export function checkRequestId(requestId: string): ProblemContent | null {
  * Checks all that can be checked without a database, in the order in which errors win: the number of transfers, then
  * everything about every transfer at once, then the control sum. `today` is YYYY-MM-DD.
  */
-export function validateBulk(request: BulkRequest, transferCount: number, today: string): Validation {
+export function validateBulk(
+  request: BulkRequest,
+  transferCount: number,
+  { today, profile = 'strict' }: { today: string; profile?: Strictness }
+): Validation {
   if (transferCount === 0)
     return refuse('empty-bulk', 'A bulk has at least one transfer.', [
       { pointer: '/credit_transfers', code: 'empty', detail: 'Add at least one transfer.' }
@@ -59,12 +52,24 @@ export function validateBulk(request: BulkRequest, transferCount: number, today:
       }
     ])
 
-  const faults: Fault[] = []
-  const { transfers, total } = validateTransfers(request, faults)
+  const findings: Findings = {
+    profile,
+    duplicates: request.duplicate_check ?? 'warn',
+    faults: [],
+    warnings: []
+  }
+  const { faults } = findings
+  const { transfers, total } = validateTransfers(request, findings)
+  const fingerprints = packFingerprints(transfers)
+  if (findings.duplicates !== 'off')
+    reportRepetitions(request, findRepetitions(transfers, fingerprints), findings)
+  validatePayeeCheck(request, faults)
   validateExecutionDate(request.execution_date, today, faults)
   if (faults.length === 0) validateControlSum(request.control_sum, total, faults)
-  const [worst] = faults.toSorted((a, b) => precedence.indexOf(a.reason) - precedence.indexOf(b.reason))
-  const bulk = normalise(request, transfers, total)
+  const [worst] = faults.toSorted(
+    (a, b) => faultsByPrecedence.indexOf(a.reason) - faultsByPrecedence.indexOf(b.reason)
+  )
+  const bulk = normaliseBulk(request, transfers, { total, fingerprints, warnings: findings.warnings })
   if (worst === undefined) return { outcome: 'valid', bulk }
   const errors = faults.map((fault) => fault.item)
   return {
@@ -74,114 +79,31 @@ export function validateBulk(request: BulkRequest, transferCount: number, today:
   }
 }
 
-/** Which of several reasons the answer carries; all of them are in its errors. */
-const precedence: Reason[] = [
+/** What can be wrong with a bulk. Of several the first gives the answer its reason; all of them are in its errors. */
+export const faultsByPrecedence: Reason[] = [
+  'invalid-request',
   'invalid-amount',
   'negative-or-null-amounts',
   'currency-not-supported',
   'invalid-counterparty',
   'same-account-transfer',
   'duplicate-client-transfer-id',
+  'duplicate-transfer',
   'execution-date-not-supported',
   'control-sum-mismatch'
 ]
 
-interface Fault {
-  reason: Reason
-  item: ErrorItem
-}
-
-type Transfer = BulkRequest['credit_transfers'][number]
-
-interface StoredTransfer {
-  amount_minor: string
-  counterparty_name: string
-  counterparty_bic: string
-  counterparty_iban: string
-  description: string
-  client_transfer_id?: string | undefined
-  end_to_end_id?: string | undefined
-  metadata?: Record<string, string> | undefined
-}
-
-function validateTransfers(
-  request: BulkRequest,
-  faults: Fault[]
-): { transfers: StoredTransfer[]; total: bigint } {
-  const payer = normaliseIban(request.organization_iban)
-  const firstUse = new Map<string, number>()
-  let total = 0n
-  const transfers = request.credit_transfers.map((transfer, index) => {
-    const place = { transfer, index, faults }
-    const amount = validateAmount(place)
-    total += amount
-    const bic = normaliseBic(transfer.counterparty_bic)
-    const iban = normaliseIban(transfer.counterparty_iban)
-    validateCounterparty(place, iban, bic, payer)
-    validateClientTransferId(place, firstUse)
-    return store(transfer, amount, bic, iban)
+/**
+ * Only who submits several payment orders as a package may do without the check of payees, and only who is no consumer
+ * (Article 5c (6) of Regulation (EU) No 260/2012, as amended by Regulation (EU) 2024/886). One transfer is no package.
+ */
+function validatePayeeCheck({ payee_check, credit_transfers }: BulkRequest, faults: Fault[]): void {
+  if (payee_check === undefined || credit_transfers.length > 1) return
+  const detail = 'A transfer that is submitted alone is always checked; leave payee_check out.'
+  faults.push({
+    reason: 'invalid-request',
+    item: { pointer: '/payee_check', code: 'single-transfer', detail }
   })
-  return { transfers, total }
-}
-
-/** Where a fault is found, and where it is reported. */
-interface Place {
-  transfer: Transfer
-  index: number
-  faults: Fault[]
-}
-
-function report(place: Place, reason: Reason, field: keyof Transfer, [code, detail]: [string, string]): void {
-  const { transfer, index, faults } = place
-  const pointer = `/credit_transfers/${index}/${field}`
-  faults.push({ reason, item: { pointer, index, ...clientTransferId(transfer), code, detail } })
-}
-
-function validateAmount(place: Place): bigint {
-  const { amount, currency } = place.transfer
-  const supported = isCurrency(currency)
-  if (!supported)
-    report(place, 'currency-not-supported', 'currency', [
-      'currency-not-supported',
-      'Only EUR is supported, in capitals.'
-    ])
-  const parsed = parseAmount(amount, supported ? currency : 'EUR')
-  if (parsed.outcome === 'ok') return parsed.amount_minor
-  const reason = parsed.outcome === 'not-positive' ? 'negative-or-null-amounts' : 'invalid-amount'
-  report(place, reason, 'amount', amountFaults[parsed.outcome])
-  return 0n
-}
-
-const amountFaults = {
-  malformed: ['amount-format', 'This has to be a plain decimal such as "100.00" or "14.5".'],
-  'too-many-decimals': ['amount-decimals', 'More than 2 decimal places are not allowed.'],
-  'too-large': ['amount-too-large', `The most is ${formatAmount(maxAmountMinor, 'EUR')}.`],
-  'not-positive': ['amount-not-positive', 'An amount has to be greater than zero.']
-} satisfies Record<string, [string, string]>
-
-function validateCounterparty(place: Place, iban: string, bic: string, payer: string): void {
-  const ibanFault = findIbanFault(iban)
-  if (ibanFault !== null)
-    report(place, 'invalid-counterparty', 'counterparty_iban', [ibanFault, `This ${ibanFaults[ibanFault]}`])
-  if (!isBic(bic))
-    report(place, 'invalid-counterparty', 'counterparty_bic', [
-      'bic-format',
-      'A BIC has 8 or 11 letters and digits, such as DEUTDEFF.'
-    ])
-  if (iban === payer)
-    report(place, 'same-account-transfer', 'counterparty_iban', [
-      'same-account',
-      'This is the account that pays.'
-    ])
-}
-
-function validateClientTransferId(place: Place, firstUse: Map<string, number>): void {
-  const id = place.transfer.client_transfer_id
-  if (id === undefined) return
-  const first = firstUse.get(id)
-  if (first === undefined) return void firstUse.set(id, place.index)
-  const detail = `Transfer ${first} has the same client_transfer_id; each has to be unique within the bulk.`
-  report(place, 'duplicate-client-transfer-id', 'client_transfer_id', ['duplicate', detail])
 }
 
 function validateExecutionDate(date: string | undefined, today: string, faults: Fault[]): void {
@@ -203,48 +125,6 @@ function validateControlSum(controlSum: string | undefined, total: bigint, fault
   faults.push({ reason: 'control-sum-mismatch', item: { pointer: '/control_sum', code: 'mismatch', detail } })
 }
 
-function store(transfer: Transfer, amount: bigint, bic: string, iban: string): StoredTransfer {
-  return {
-    amount_minor: amount.toString(),
-    counterparty_name: transfer.counterparty_name,
-    counterparty_bic: bic,
-    counterparty_iban: iban,
-    description: transfer.description,
-    client_transfer_id: transfer.client_transfer_id,
-    end_to_end_id: transfer.end_to_end_id,
-    metadata: transfer.metadata === undefined ? undefined : sortKeys(transfer.metadata)
-  }
-}
-
-function normalise(request: BulkRequest, stored: StoredTransfer[], total: bigint): ValidBulk {
-  const head = {
-    organization_bic: normaliseBic(request.organization_bic),
-    organization_iban: normaliseIban(request.organization_iban),
-    on_failure: request.on_failure ?? 'continue',
-    label: request.label ?? null,
-    metadata: request.metadata === undefined ? null : JSON.stringify(sortKeys(request.metadata))
-  }
-  const transfers = JSON.stringify(stored)
-  // Not stored with each transfer, but content all the same: 100 USD is no replay of 100 EUR.
-  const currencies = [...new Set(request.credit_transfers.map(({ currency }) => currency))]
-  return {
-    ...head,
-    request_id: request.request_id.toLowerCase(),
-    currency: 'EUR',
-    transfer_count: stored.length,
-    total_minor: total,
-    transfers,
-    content_hash: createHash('sha256')
-      .update(JSON.stringify({ ...head, currencies }))
-      .update(transfers)
-      .digest()
-  }
-}
-
-function sortKeys(record: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-}
-
 function summary(worst: Fault, faults: Fault[]): string {
   if (faults.length === 1) return `${worst.item.pointer}: ${worst.item.detail}`
   return `${faults.length} things are wrong, see errors; the first: ${worst.item.pointer}: ${worst.item.detail}`
@@ -252,4 +132,11 @@ function summary(worst: Fault, faults: Fault[]): string {
 
 function refuse(reason: Reason, details: string, errors: ErrorItem[]): Validation {
   return { outcome: 'refused', problem: { reason, details, errors }, bulk: null }
+}
+
+/** The refusal of a bulk for transfers that were paid before. */
+export function describeDuplicates(errors: ErrorItem[]): ProblemContent {
+  const faults = errors.map((item): Fault => ({ reason: 'duplicate-transfer', item }))
+  const [first] = faults
+  return { reason: 'duplicate-transfer', details: first === undefined ? '' : summary(first, faults), errors }
 }

@@ -52,6 +52,39 @@ const checkPostings = check(selectWrongPostings, (row) => ({
   })
 }))
 
+/** The first line of an account may be its opening balance, which has no reference. */
+const selectWrongDeposits = statement(
+  'verify-deposits',
+  { row_limit: 'int4' },
+  {
+    organization_id: 'int4',
+    account_id: 'int4',
+    line_no: 'int8',
+    kind: 'text?',
+    posted_minor: 'int8?',
+    deposited_minor: 'int8?'
+  },
+  `with found as materialized (
+     select organization_id, account_id, line_no, p.kind::text, p.amount_minor as posted_minor,
+            d.amount_minor as deposited_minor
+     from (select * from posting where kind = 'DEPOSIT') p
+     full join deposit d using (organization_id, account_id, line_no)
+     where p.amount_minor is distinct from d.amount_minor and not (d.amount_minor is null and line_no = 1)
+   )
+   select * from found order by organization_id, account_id, line_no limit :row_limit`
+)
+
+const checkDeposits = check(selectWrongDeposits, (row) => ({
+  invariant: 'I2',
+  subject: `deposit ${row.line_no} of ${nameAccount(row)}`,
+  details: listFaults({
+    'there is no posting of it': row.kind === null,
+    'nobody gave a reference for it': row.deposited_minor === null,
+    'its posting has another amount':
+      row.posted_minor !== null && row.deposited_minor !== null && row.posted_minor !== row.deposited_minor
+  })
+}))
+
 const selectOpenBooks = statement(
   'verify-books',
   { row_limit: 'int4' },
@@ -147,6 +180,7 @@ const checkAccounts = check(selectWrongAccounts, (row) => {
 /** I1 and I2: the double entries and what the accounts keep of them. */
 export const ledgerChecks: Record<string, Check> = {
   'double entries': checkPostings,
+  deposits: checkDeposits,
   'books of every organization': checkBooks,
   'balances and reserves': checkAccounts
 }

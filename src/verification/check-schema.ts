@@ -20,7 +20,20 @@ const uniqueKeys = [
   'transfer_retry (organization_id, child_bulk_no, child_seq)',
   'notice (organization_id, bulk_no, seq, source, notice_id)',
   'statement_entry (organization_id, bulk_no, seq, kind)',
-  'job (name)'
+  'job (name)',
+  'hold (hold_no)',
+  'api_key (key_id)',
+  'bulk_check (organization_id, bulk_no)',
+  'payee_verification (organization_id, bulk_no)',
+  'webhook_endpoint (organization_id, endpoint_no)',
+  'webhook_delivery (organization_id, delivery_no)',
+  'webhook_delivery (organization_id, webhook_id)',
+  'webhook_delivery (organization_id, endpoint_no, position)',
+  'webhook_attempt (organization_id, delivery_no, attempt_no)',
+  'event (organization_id, event_no)',
+  'event (organization_id, position)',
+  'deposit (organization_id, account_id, reference)',
+  'deposit (organization_id, account_id, line_no)'
 ]
 
 /** Unique indexes that are no keys, since they hold for some rows only or name no organization. */
@@ -28,7 +41,9 @@ const uniqueIndexes = [
   'account_clearing on account',
   'chunk_exclusive on chunk',
   'bulk_by_reference on bulk',
-  'incident_open on incident'
+  'incident_open on incident',
+  'hold_active on hold',
+  'event_once on event'
 ]
 
 const guards = [
@@ -49,7 +64,18 @@ const guards = [
   'no_delete on notice',
   'no_delete on incident',
   'guard on notice',
-  'retry_of_is_final on bulk'
+  'retry_of_is_final on bulk',
+  'no_delete on hold',
+  'guard on hold',
+  'no_delete on api_key',
+  'guard on api_key',
+  'append_only on bulk_check',
+  'append_only on payee_verification',
+  'no_delete on webhook_endpoint',
+  'no_delete on event',
+  'guard on event',
+  'trace_id_is_final on bulk',
+  'append_only on deposit'
 ]
 
 /** Those rules of the migrations that keep states and amounts within bounds, with the names PostgreSQL gave them. */
@@ -76,7 +102,31 @@ const constraints = [
   'transfer_retry_check on transfer_retry',
   ...['amount_minor_check', 'source_check', 'check'].map((name) => `notice_${name} on notice`),
   'incident_organization_id_fkey on incident',
-  'statement_entry_kind_check on statement_entry'
+  'statement_entry_kind_check on statement_entry',
+  'account_closed_reserves_nothing on account',
+  'account_spent_minor_check on account',
+  ...['check', 'check1', 'check2', 'organization_id_fkey'].map((name) => `hold_${name} on hold`),
+  ...['check', 'scopes_check', 'secret_hash_check'].map((name) => `api_key_${name} on api_key`),
+  ...['warnings_total_check', 'check'].map((name) => `bulk_check_${name} on bulk_check`),
+  'organization_not_the_operators on organization',
+  'organization_validation_check on organization',
+  'organization_payee_check_check on organization',
+  ...['results_check', 'suggested_names_check', 'check'].map(
+    (name) => `payee_verification_${name} on payee_verification`
+  ),
+  ...['cause_check', 'for_payees_is_of_a_bulk'].map((name) => `hold_${name} on hold`),
+  ...['check', 'check1', 'check2', 'organization_id_fkey'].map(
+    (name) => `webhook_endpoint_${name} on webhook_endpoint`
+  ),
+  ...['check', 'check1', 'status_check', 'organization_id_endpoint_no_fkey'].map(
+    (name) => `webhook_delivery_${name} on webhook_delivery`
+  ),
+  ...['check', 'check1', 'position_check', 'type_check', 'actor_check', 'hash_check'].map(
+    (name) => `event_${name} on event`
+  ),
+  ...['amount_minor_check', 'reference_check', 'organization_id_account_id_fkey'].map(
+    (name) => `deposit_${name} on deposit`
+  )
 ]
 
 /** What of the schema is in force: enabled triggers, validated constraints, unique keys and indexes that are valid. */

@@ -2,9 +2,11 @@ import type { Database } from '../database/database.ts'
 import type { Tx } from '../database/statement.ts'
 import type { BankLog } from './bank-log.ts'
 import { bulkChecks } from './check-bulks.ts'
+import { eventChecks } from './check-events.ts'
 import { ledgerChecks } from './check-ledger.ts'
 import { noticeChecks } from './check-notices.ts'
 import { outcomeChecks } from './check-outcomes.ts'
+import { payeeChecks } from './check-payees.ts'
 import { returnChecks } from './check-returns.ts'
 import { schemaChecks } from './check-schema.ts'
 import { stopChecks } from './check-stops.ts'
@@ -48,11 +50,13 @@ const checks = {
   ...outcomeChecks,
   ...stopChecks,
   ...returnChecks,
-  ...noticeChecks
+  ...noticeChecks,
+  ...payeeChecks,
+  ...eventChecks
 }
 
 /**
- * Proves I1 to I8 from one snapshot of the database and the bank's log, or tells which rows break them. It only
+ * Proves I1 to I10 from one snapshot of the database and the bank's log, or tells which rows break them. It only
  * reads, and is right while the system runs: the snapshot comes first, then the bank, then a second look at what the
  * bank knows and the snapshot does not.
  */

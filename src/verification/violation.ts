@@ -11,7 +11,9 @@ export const invariants = {
   I5: 'Every bulk is whole: each transfer is there, and has either an end or one place in the work to do',
   I6: 'There is one bulk for each request_id, and one for each reference',
   I7: 'Every state is a declared one, reached in the declared way, and the guards of the schema are in place',
-  I8: 'The counts and amounts of every bulk add up, and it is final exactly when nothing is open'
+  I8: 'The counts and amounts of every bulk add up, and it is final exactly when nothing is open',
+  I9: 'Every bulk was told of: its acceptance, each end of its transfers, and its own end exactly once',
+  I10: 'Every event is in its place: the chain of each organization has no gap, and every hash is right'
 } as const
 export type Invariant = keyof typeof invariants
 

@@ -285,3 +285,18 @@ describe('the HTTP bank, when there is none', () => {
     await connector.close()
   })
 })
+
+it('tells the bank which trace a call belongs to, if it belongs to one', async () => {
+  const told: (string | string[] | undefined)[] = []
+  const connector = await arrange((request, response) => {
+    told.push(request.headers['traceparent'])
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(right))
+  })
+  const call = { again: false, mayCall: () => true, trace_id: '4bf92f3577b34da6a3ce929d0e0e4736' }
+  await connector.submit(order, call)
+  await connector.inquire(order, call)
+  await connector.submit(order, { ...call, trace_id: null })
+  assert.match(String(told[0]), /^00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01$/)
+  assert.match(String(told[1]), /^00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01$/)
+  assert.equal(told[2], undefined)
+})

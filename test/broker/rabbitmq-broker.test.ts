@@ -3,7 +3,12 @@ import { createServer, type AddressInfo } from 'node:net'
 import { after, before, describe, it, type TestContext as Test } from 'node:test'
 import { pino } from 'pino'
 import type { Broker } from '../../src/broker/broker.ts'
-import { createRabbitmqBroker, queueName, queueOptions } from '../../src/broker/rabbitmq-broker.ts'
+import {
+  createRabbitmqBroker,
+  probeRabbitmq,
+  queueName,
+  queueOptions
+} from '../../src/broker/rabbitmq-broker.ts'
 import { Worker } from '../../src/execution/worker.ts'
 import { readBulkStatus } from '../../src/transfers/read-bulk.ts'
 import { submitBulk } from '../../src/transfers/submit-bulk.ts'
@@ -141,6 +146,12 @@ describe('the broker on RabbitMQ', () => {
     await broker.close()
     assert.ok(performance.now() - startedAt < 1_000)
     for (const socket of sockets) socket.destroy()
+  })
+
+  it('can be probed: it is there, or the password is wrong', { skip }, async () => {
+    await probeRabbitmq(node.url)
+    const url = node.url.replace('amqp://', 'amqp://guest:wrong@')
+    await assert.rejects(probeRabbitmq(url), /ACCESS_REFUSED|403/)
   })
 
   it('tells once that nobody answers, without the password, and tries again', async (t) => {

@@ -24,6 +24,7 @@ function aProgress(counts: Counts): Progress {
     bulk_id: '123e4567-e89b-12d3-a456-426614174000',
     status: 'PROCESSING',
     final: false,
+    held: false,
     needs_attention: false,
     currency: 'EUR',
     total: share(total),

@@ -38,6 +38,10 @@ describe('bulkhead resolve', () => {
     )
   })
 
+  it('tells all that is missing at once', async () => {
+    await assert.rejects(resolveCommand(id, {}), /^Error: --status .*\n--operator .*\n--evidence /)
+  })
+
   it('asks for the reason of a failure', async () => {
     const { status, operator, evidence } = word
     await assert.rejects(resolveCommand(id, { status, operator, evidence }), /--reason has to be one of/)

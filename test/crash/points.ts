@@ -26,7 +26,8 @@ export function watchContext(context: Context, reach: Reach): Context {
   }
 }
 
-function watchCalls<T extends object>(name: string, part: T, reach: Reach): T {
+function watchCalls<T extends object | null>(name: string, part: T, reach: Reach): T {
+  if (part === null) return part
   return new Proxy(part, {
     get(target, key) {
       const member: unknown = Reflect.get(target, key)
@@ -43,6 +44,7 @@ function watchDatabase(db: Database, reach: Reach): Database {
     ...watchTx(db, reach),
     transaction: (work, mode) =>
       mode?.includes('read only') ? db.transaction(work, mode) : watchTransaction(db, reach, work, mode),
+    forOrganization: (organizationId) => watchDatabase(db.forOrganization(organizationId), reach),
     get statementCount() {
       return db.statementCount
     },

@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import pg from 'pg'
-import { findEmbeddedPostgres } from '../../src/embedded/start-postgres.ts'
 import {
+  askDatabase,
   expectAllPaid,
   makePlace,
   readStatuses,
@@ -145,15 +144,8 @@ function banksOf(place: Place, program: Program): number[] {
 }
 
 async function countChunks(place: Place): Promise<number> {
-  const connectionString = await findEmbeddedPostgres(path.join(place.dataDir, 'postgresql'))
-  const client = new pg.Client({ connectionString: connectionString ?? '' })
-  await client.connect()
-  try {
-    const { rows } = await client.query<{ count: number }>('select count(*)::int4 from chunk')
-    return rows[0]?.count ?? 0
-  } finally {
-    await client.end()
-  }
+  const rows = await askDatabase<{ count: number }>(place, 'select count(*)::int4 from chunk')
+  return rows[0]?.count ?? 0
 }
 
 function countPaymentsInLog(place: Place): number {

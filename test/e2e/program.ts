@@ -4,6 +4,8 @@ import { chmodSync, mkdtempSync, realpathSync } from 'node:fs'
 import { createServer, Socket, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import pg from 'pg'
+import { findEmbeddedPostgres } from '../../src/embedded/start-postgres.ts'
 import type { Answer } from '../support/api.ts'
 import { aBulk } from '../support/builders.ts'
 import { demoOrganization } from '../../src/organizations/demo-organization.ts'
@@ -121,6 +123,18 @@ export async function call(place: Place, target: string, body?: unknown): Promis
       : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   })
   return { status: response.status, headers: response.headers, body: await response.json() }
+}
+
+/** Asks the embedded database of a place itself. */
+export async function askDatabase<Row extends pg.QueryResultRow>(place: Place, text: string): Promise<Row[]> {
+  const connectionString = await findEmbeddedPostgres(path.join(place.dataDir, 'postgresql'))
+  const client = new pg.Client({ connectionString: connectionString ?? '' })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text)).rows
+  } finally {
+    await client.end()
+  }
 }
 
 /** Submits bulks of 1000 transfers at the same time, paid by the demo organization's rich account. */

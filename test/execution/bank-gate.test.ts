@@ -38,7 +38,9 @@ function aGate(connections = 64) {
   bank.script = () => new Promise<BankAnswer>((resolve) => underWay.push(resolve))
   const random = { fraction: () => 0.5, bytes: () => new Uint8Array(0) }
   const { settings } = read
-  const context = { settings, bank, log: createLog('silent'), clock, random } as unknown as Context
+  const told: string[] = []
+  const write = (line: string) => told.push((JSON.parse(line) as { msg: string }).msg)
+  const context = { settings, bank, log: createLog('info', { write }), clock, random } as unknown as Context
   const gate = new BankGate(context)
   const call = (again = false, mayCall = () => true) => gate.submit(order, { again, mayCall })
   /** Lets the bank answer the oldest calls, all of them or some. */
@@ -57,7 +59,7 @@ function aGate(connections = 64) {
     return answers
   }
   const calls = (count: number, again = false) => Array.from({ length: count }, () => call(again))
-  return { gate, bank, clock, underWay, call, calls, answer, hear }
+  return { gate, bank, clock, underWay, call, calls, answer, hear, told }
 }
 
 const outcomes = async (calls: Promise<BankAnswer>[]) =>
@@ -290,4 +292,22 @@ it('no call is lost, made twice or left without an answer, whatever the bank say
       }
     )
   )
+})
+
+describe('the log', () => {
+  it('tells once that the bank is left alone, not at each probe that fails, and once that it answers', async () => {
+    const { gate, hear, clock, told } = aGate()
+    await hear(down, 20)
+    for (let probes = 0; probes < 5; probes++) {
+      clock.now += gate.closedForMs()
+      await hear(down)
+    }
+    assert.deepEqual(told, ['the bank is left alone until it answers'])
+    assert.equal(gate.look().closings, 6)
+    clock.now += gate.closedForMs()
+    assert.equal(gate.look().closed, true, 'until a probe goes well')
+    await hear(good, 3)
+    assert.equal(gate.look().closed, false)
+    assert.deepEqual(told.slice(1), ['the bank answers again'])
+  })
 })

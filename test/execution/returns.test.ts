@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { closeAccount } from '../../src/accounts/manage-account.ts'
 import { listTransactions } from '../../src/accounts/read-accounts.ts'
 import type { BankNotice } from '../../src/banking/bank-notice.ts'
+import { ownOrigin } from '../../src/context.ts'
 import { receiveNotices, settleNotices } from '../../src/execution/notices.ts'
-import { payer } from '../support/builders.ts'
+import { anOrganization, payer } from '../support/builders.ts'
 import type { TestContext } from '../support/context.ts'
 import { createStage, noticeOf, workOff } from './stage.ts'
 
@@ -68,6 +70,17 @@ describe('a return', () => {
     assert.deepEqual(await tell(context, noticeOf(first, 'RETURNED', { amount: '97.50' })), ['kept'])
     assert.deepEqual((await status()).returned, { count: 1, amount: '97.50' })
     assert.deepEqual(await money(organizationId), ['99797.50', '0.00'])
+  })
+
+  it('of what an account paid before it was closed is booked on it', async () => {
+    const context = await stage.open()
+    const organization_id = await anOrganization(stage.db, { funds_minor: 100_00n })
+    const { transfers } = await stage.submit(context, organization_id)
+    await workOff(context)
+    assert.ok(await closeAccount(stage.db, { organization_id, iban: payer.organization_iban }, ownOrigin))
+    const [transfer] = await transfers()
+    await tell(context, noticeOf(transfer!, 'RETURNED'))
+    assert.deepEqual(await money(organization_id), ['100.00', '0.00'])
   })
 
   it('needs no reason', async () => {

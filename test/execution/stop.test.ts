@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { cancelBulk } from '../../src/execution/cancel-bulk.ts'
 import { askBank, claimWork, recordClaim } from '../../src/execution/execute-claim.ts'
 import { receiveNotices, settleNotices } from '../../src/execution/notices.ts'
 import { executeClaim, Worker } from '../../src/execution/worker.ts'
+import { openDatabase } from '../../src/database/database.ts'
+import { placeHold } from '../../src/execution/hold.ts'
 import { recordResults } from '../../src/execution/queries.ts'
 import type { NamedQuery, Tx } from '../../src/database/statement.ts'
 import { anOrganization } from '../support/builders.ts'
@@ -155,7 +158,109 @@ describe('a failure that comes later', () => {
   })
 })
 
+describe('what may have been sent when its bulk stops', () => {
+  const bankThatKnowsNothing = (context: TestContext): void => {
+    context.bank.script = ({ reference }, kind) => {
+      if (kind === 'submit') return timeout
+      return placeOf(reference) === 3 ? rejection : { outcome: 'not-found' }
+    }
+  }
+  const submits = ({ bank }: TestContext) => bank.calls.filter(({ kind }) => kind === 'submit').length
+
+  it('and that the bank does not know is not sent again, and is cancelled when it surely never will', async () => {
+    const { context, counts } = await arrange({ transfers: 20, on_failure: 'stop' })
+    bankThatKnowsNothing(context)
+    await executeClaim(context, await claim(context))
+    await letTimePass()
+    await stage.sql(
+      `update chunk set due_at = now() - interval '1 hour' where status = 'UNKNOWN' and due_at < now() + interval '1 day'`
+    )
+    await executeClaim(context, await claim(context))
+    const sent = submits(context)
+    const expected = { status: 'PROCESSING', unknown: 9, failed: 1, cancelled: 10 }
+    assert.deepEqual(await counts(), expected)
+    await letTimePass()
+    await workOff(context)
+    assert.deepEqual([await counts(), submits(context)], [expected, sent])
+    context.bank.abilities.settlement_window_ms = -100_000
+    await letTimePass()
+    await workOff(context)
+    assert.deepEqual(
+      [await counts(), submits(context)],
+      [{ status: 'FAILED', failed: 1, cancelled: 19 }, sent]
+    )
+  })
+
+  it('counts its window from when whoever had it was done with it, and not from before', async () => {
+    const { context, organizationId, bulk_id, counts } = await arrange({ transfers: 10 })
+    bankThatKnowsNothing(context)
+    await executeClaim(context, await claim(context))
+    await cancelBulk(context, organizationId, bulk_id)
+    context.bank.abilities.settlement_window_ms = -1
+    await letTimePass()
+    await workOff(context)
+    assert.deepEqual(await counts(), { status: 'PROCESSING', unknown: 9, failed: 1 })
+    await letTimePass()
+    await workOff(context)
+    assert.deepEqual(await counts(), { status: 'FAILED', failed: 1, cancelled: 9 })
+    assert.equal(submits(context), 10)
+  })
+
+  it('ends also when it is held', async () => {
+    const { context, organizationId, bulk_id, counts } = await arrange({ transfers: 10 })
+    bankThatKnowsNothing(context)
+    await executeClaim(context, await claim(context))
+    await cancelBulk(context, organizationId, bulk_id)
+    const held = { organization_id: organizationId, account_id: null, bulk_no: null }
+    await placeHold(stage.db, held, { actor: 'operator:test', reason: 'a look' })
+    context.bank.abilities.settlement_window_ms = -1
+    for (const expected of [
+      { status: 'PROCESSING', unknown: 9, failed: 1 },
+      { status: 'FAILED', failed: 1, cancelled: 9 }
+    ]) {
+      await letTimePass()
+      await workOff(context)
+      assert.deepEqual(await counts(), expected)
+    }
+    assert.equal(submits(context), 10)
+  })
+
+  it('is asked about when its holder died', async () => {
+    const { context, organizationId, bulk_id, counts } = await arrange({ transfers: 10 })
+    const dead = await claim(context)
+    bankThatKnowsNothing(context)
+    await askBank(context, dead)
+    await cancelBulk(context, organizationId, bulk_id)
+    await letTimePass()
+    await workOff(context)
+    assert.deepEqual(await counts(), { status: 'PROCESSING', unknown: 9, failed: 1 })
+    assert.equal(submits(context), 10)
+  })
+})
+
 describe('the one chunk that is out', () => {
+  it('is the next of the list, wherever it lies on disk and however the database looks for it', async (t) => {
+    const { context } = await arrange({ transfers: 30, on_failure: 'stop' })
+    for (const shift of ['1 second', '-1 second'])
+      await stage.sql(
+        "update chunk set due_at = due_at + $1::interval where due_at < now() + '1 hour' and chunk_no < 2",
+        [shift]
+      )
+    const ways = [
+      ['enable_sort=off', 0],
+      ['enable_indexscan=off', 1]
+    ] as const
+    for (const [option, place] of ways) {
+      const url = new URL(stage.database.url)
+      url.searchParams.append('options', `-c ${option}`)
+      const db = openDatabase({ url: url.href, maxConnections: 1, applicationName: 'bulkhead-test' })
+      t.after(() => db.close())
+      const next = await claim({ ...context, db })
+      assert.deepEqual(next.chunk_nos, [place])
+      await executeClaim(context, next)
+    }
+  })
+
   it('is taken over when its lease ran out, and its failure stops the rest', async () => {
     const { context, counts } = await arrange({ transfers: 300, on_failure: 'stop' })
     const dead = await claim(context)

@@ -38,10 +38,12 @@ describe('POST /transfers/bulk/{bulk_id}/retry-failed', () => {
       message: 'Bulk transfer accepted',
       status: 'PENDING',
       status_url: `/transfers/bulk/${request_id}/status`,
+      held: false,
       transfer_count: 1,
       total_amount: '1.00',
       currency: 'EUR',
-      warnings: []
+      warnings: [],
+      warnings_total: 0
     })
     const again = await retry(path, { request_id })
     assert.deepEqual([again.status, again.headers.get('idempotent-replayed')], [201, 'true'])

@@ -14,7 +14,7 @@ import { createTestDatabase } from '../support/database.ts'
 import { logOf } from '../support/scripted-bank.ts'
 import * as ledger from './model.ts'
 import type { Model } from './model.ts'
-import { ask, compare, ibans, type Real, type Wish } from './world.ts'
+import { ask, compare, hour, ibans, type Real, type Wish } from './world.ts'
 
 const database = await createTestDatabase()
 const { db, sql } = database
@@ -74,7 +74,7 @@ class ClaimWork extends Command {
     const bulk = model.bulks.get(claim.bulk_no)
     assert.ok(bulk)
     for (const row of claim.transfers) {
-      assert.equal(row.stopped, bulk.stopped)
+      assert.equal(row.stopped_ms !== null, bulk.stopped)
       assert.equal(row.amount_minor, bulk.transfers[row.seq]?.amount)
     }
     const rows = claim.transfers.map((row) => ({ seq: row.seq, status: row.status, fresh: isFresh(row) }))
@@ -182,8 +182,13 @@ function pickClaim(model: Model, answered: boolean, pick: number): number {
   return fitting[fitting.length - 1 - (pick % fitting.length)]!
 }
 
-/** The bank recovers: everything becomes final, and every transfer is what the bank says of it. */
+/**
+ * The bank recovers, and every window is over: everything becomes final, and every transfer is what the bank says of it.
+ */
 async function drain(model: Model, real: Real): Promise<void> {
+  const { abilities } = context.bank
+  const { settlement_window_ms } = abilities
+  abilities.settlement_window_ms = -hour
   const honest = new Answer(0, ['executed'])
   const rest = [new LeasesRunOut(), new TimePasses()]
   while (ledger.allTransfers(model).some(ledger.isOpen)) {
@@ -194,6 +199,7 @@ async function drain(model: Model, real: Real): Promise<void> {
       await new Record(0).act(model, real)
     }
   }
+  abilities.settlement_window_ms = settlement_window_ms
   await compare(model, real)
   const rows = await sql<{ reference: string; status: string }>(
     `select bulk_reference || '-' || seq as reference, outcome.status from outcome

@@ -125,6 +125,7 @@ export function stateAfter(answer: string, transfer: { fresh: boolean; status: s
     'not-accepted': transfer.fresh ? 'PENDING' : open,
     // What was not known is sent again at once, unless the bank had said that it has it.
     'not-found': 'UNKNOWN',
+    'never-received': 'CANCELLED',
     nothing: 'CANCELLED'
   }
   const state = table[answer]

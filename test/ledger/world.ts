@@ -13,7 +13,7 @@ import * as ledger from './model.ts'
 import type { Model, State } from './model.ts'
 
 export const ibans = [payer.organization_iban, 'FR7630006000011234567890189']
-const hour = 3_600_000
+export const hour = 3_600_000
 
 export type Wish = 'executed' | 'rejected' | 'taken' | 'unknown' | 'lost' | 'not-accepted'
 
@@ -65,17 +65,23 @@ export async function ask(
     assert.ok(row)
     const fresh = isFresh(row)
     const lost = last.get(place) === 'not-found'
-    assert.equal(kind, fresh || lost || row.status === 'PROCESSING' ? 'submit' : 'inquire')
-    assert.ok(!(fresh && row.stopped), 'a stopped bulk sends nothing more')
+    const again = row.stopped_ms === null && (lost || row.status === 'PROCESSING')
+    assert.equal(kind, fresh || again ? 'submit' : 'inquire')
+    assert.ok(!(fresh && row.stopped_ms !== null), 'a stopped bulk sends nothing more')
     const answer = answerHonestly(real, order.reference, kind, wishes[place % wishes.length]!)
     if (real.book.get(order.reference) === 'executed') context.bank.executed.set(order.reference, order)
     last.set(place, answer.outcome)
     return answer
   }
   const results = await askBank(context, claim)
-  const states = claim.transfers.map((row, place) =>
-    ledger.stateAfter(last.get(place) ?? 'nothing', { fresh: isFresh(row), status: row.status })
-  )
+  const isOver = context.bank.abilities.settlement_window_ms < 0
+  const states = claim.transfers.map((row, place) => {
+    const answer = last.get(place) ?? 'nothing'
+    const stopped = row.stopped_ms !== null && row.since_ms < row.stopped_ms
+    const never = answer === 'not-found' && row.status === 'UNKNOWN' && stopped && isOver
+    const transfer = { fresh: isFresh(row), status: row.status }
+    return ledger.stateAfter(never ? 'never-received' : answer, transfer)
+  })
   // Time passes here only when a command says so.
   return { results: results.map((result) => ({ ...result, due_in_ms: hour })), states }
 }

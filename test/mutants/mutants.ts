@@ -74,7 +74,7 @@ export const mutants: Mutant[] = [
     find: "if (isUniqueViolation(error, 'bulk_organization_id_request_id_key')) return null",
     replace:
       "if (!isUniqueViolation(error, 'transfer_retry_pkey')) return { bulk_no: 0n, accepted_at: new Date(context.clock.nowMs()) }",
-    tests: ['http/submit']
+    tests: ['transfers/submit-bulk']
   },
   {
     name: 'cancel takes what a worker is sending',
@@ -88,9 +88,17 @@ export const mutants: Mutant[] = [
   {
     name: 'what was put back to a cancelled bulk is sent',
     file: execution,
-    find: 'if (transfer.stopped) return cancelled(transfer.seq, reasonToStop.earlier)',
-    replace: 'if (transfer.stopped && transfer.seq < 0) return cancelled(transfer.seq, reasonToStop.earlier)',
+    find: 'if (transfer.stopped_ms !== null) return cancelled(transfer.seq, reasonToStop.earlier)',
+    replace:
+      'if (transfer.stopped_ms !== null && transfer.seq < 0) return cancelled(transfer.seq, reasonToStop.earlier)',
     tests: ['execution/cancel']
+  },
+  {
+    name: 'what may have been sent is sent again after its bulk has stopped',
+    file: execution,
+    find: 'idempotent_submit && stopped_ms === null',
+    replace: 'idempotent_submit',
+    tests: ['execution/stop']
   },
   {
     name: 'on_failure stop does not stop',
@@ -176,5 +184,78 @@ export const mutants: Mutant[] = [
     find: 'else if (line.earlier_entry_no !== null)',
     replace: 'else if (line.earlier_entry_no === -1n)',
     tests: ['reconciliation/reconcile']
+  },
+  {
+    name: 'a hold holds nothing back',
+    file: 'src/execution/hold.ts',
+    find: `where h.released_at is null
+    and (h.organization_id is null`,
+    replace: `where h.released_at is null and false
+    and (h.organization_id is null`,
+    tests: ['execution/hold']
+  },
+  {
+    name: 'what is held is sent again after a lost answer',
+    file: execution,
+    find: 'stopped_ms === null && !held',
+    replace: 'stopped_ms === null',
+    tests: ['execution/hold']
+  },
+  {
+    name: 'the limit of a day is looked at, but not where the money is reserved',
+    file: 'src/transfers/accept-queries.ts',
+    find: '(max_day_minor is null or',
+    replace: '(max_day_minor is not null or',
+    tests: ['execution/hold']
+  },
+  {
+    name: 'a request acts for every organization',
+    file: 'src/database/database.ts',
+    find: `role: 'bulkhead_api',`,
+    replace: '',
+    tests: ['database/organization']
+  },
+  {
+    name: 'a high-water mark: an event that commits late is never seen',
+    file: 'src/events/seal-events.ts',
+    find: 'from event e where position is null order by event_no limit :limit',
+    replace:
+      'from event e where position is null and event_no > coalesce((select max(event_no) from event where position is not null), 0) order by event_no limit :limit',
+    tests: ['events/seal-events']
+  },
+  {
+    name: 'two sealers at once',
+    file: 'src/events/seal-events.ts',
+    find: 'if (!lock?.locked) return 0',
+    replace: 'void lock',
+    tests: ['events/seal-events']
+  },
+  {
+    name: 'a version that was had in part counts as had',
+    file: 'src/events/bulk-watcher.ts',
+    find: "const id = rows[index + 1]?.version === version ? '' : `id: ${version}\\n`",
+    replace: 'const id = index < 0 ? "" : `id: ${version}\\n`',
+    tests: ['http/bulk-events']
+  },
+  {
+    name: 'a webhook that was taken counts as delivered',
+    file: 'src/webhooks/dispatch-queries.ts',
+    find: 'set taken = true, epoch = d.epoch + 1, due_at = now() + :lease_ms * interval',
+    replace: "set status = 'DELIVERED', epoch = d.epoch + 1, due_at = null + :lease_ms * interval",
+    tests: ['webhooks/delivery']
+  },
+  {
+    name: 'endpoints that fail and endpoints that work share their slots',
+    file: 'src/webhooks/dispatch-queries.ts',
+    find: 'and (e.failing_since is not null) = :failing',
+    replace: 'and (:failing or true)',
+    tests: ['webhooks/slots']
+  },
+  {
+    name: 'each watcher of a bulk looks for itself',
+    file: 'src/events/bulk-watcher.ts',
+    find: 'await watched.looked\n    if (!watched.found)',
+    replace: 'await this.#look(watched)\n    if (!watched.found)',
+    tests: ['http/bulk-events']
   }
 ]

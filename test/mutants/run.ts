@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { text } from 'node:stream/consumers'
 import { mutants, type Mutant } from './mutants.ts'
 
 /**
@@ -56,7 +58,10 @@ async function isCaught(mutant: Mutant | null): Promise<boolean> {
     if (mutant !== null) mutate(folder, mutant)
     const names = mutant === null ? chosen.flatMap(({ tests }) => tests) : mutant.tests
     const files = [...new Set(names)].map((name) => `test/${name}.test.ts`)
-    return (await runTests(folder, files)) !== 0
+    const { code, output } = await runTests(folder, files)
+    // Of a mutant nobody wants to know what it broke; of the code as it is, everybody.
+    if (mutant === null && code !== 0) tell(output)
+    return code !== 0
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -65,25 +70,24 @@ async function isCaught(mutant: Mutant | null): Promise<boolean> {
 /** A mutant whose place is gone has to be mended, or it would pass for caught or prove nothing. */
 function mutate(folder: string, { name, file, find, replace }: Mutant): void {
   const target = path.join(folder, file)
-  const text = readFileSync(target, 'utf8')
-  if (text.split(find).length !== 2) throw new Error(`mutant "${name}": its text is not once in ${file}`)
+  const code = readFileSync(target, 'utf8')
+  if (code.split(find).length !== 2) throw new Error(`mutant "${name}": its text is not once in ${file}`)
   writeFileSync(
     target,
-    text.replace(find, () => replace)
+    code.replace(find, () => replace)
   )
 }
 
-function runTests(folder: string, files: string[]): Promise<number> {
+async function runTests(folder: string, files: string[]): Promise<{ code: number; output: string }> {
   const child = spawn(process.execPath, ['test/run.ts', ...files], {
     cwd: folder,
-    stdio: process.env['VERBOSE'] === undefined ? 'ignore' : 'inherit',
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env }
   })
   const kill = setTimeout(() => child.kill('SIGTERM'), longestMs)
-  return new Promise((resolve) =>
-    child.once('exit', (code) => {
-      clearTimeout(kill)
-      resolve(code ?? 1)
-    })
-  )
+  const closed = once(child, 'close')
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
+  const [code] = (await closed) as [number | null]
+  clearTimeout(kill)
+  return { code: code ?? 1, output: output + errors }
 }

@@ -6,12 +6,13 @@ import { describe, it, type TestContext } from 'node:test'
 import { openDatabase } from '../../src/database/database.ts'
 import { createHttpBankLog } from '../../src/verification/http-bank-log.ts'
 import { verify } from '../../src/verification/verify.ts'
-import { chooseSeed, makeRandom } from '../support/random.ts'
+import { chooseSeed, makeRandom, type Random } from '../support/random.ts'
+import { countTaken, type Reaction } from '../support/witness.ts'
 import { isAccepted, newHistory, type Act, type History } from './history.ts'
 import { judge, type End } from './judge.ts'
 import { Load } from './load.ts'
 import { Nemesis } from './nemesis.ts'
-import { measureTakeOver, readEnd, resolveUnanswered, settle } from './settle.ts'
+import { judgeTold, measureTakeOver, readEnd, resolveUnanswered, settle, settleWebhooks } from './settle.ts'
 import { frontsOf, servicesOf, startWorld, untilUp, type World } from './world.ts'
 
 const minutes = Number(process.env['LONG_MINUTES'] ?? 0.75)
@@ -39,6 +40,7 @@ async function run(
   t: TestContext,
   { world, history, nemesis, seed }: { world: World; history: History; nemesis: Nemesis; seed: number }
 ): Promise<void> {
+  world.witness.react = drawReactions(makeRandom(seed + 2))
   const load = new Load(history, frontsOf(world), makeRandom(seed + 1))
   await nemesis.rage(minutes * 60_000, (line) => {
     if (isLong) process.stderr.write(`${line}; ${history.tries.length} tries\n`)
@@ -48,8 +50,11 @@ async function run(
   await load.stop()
   const resolved = await resolveUnanswered(world, history)
   // From now on nothing breaks and nothing is asked for any more.
+  world.witness.react = () => 'takes it'
   const settled = await settle(world, performance.now(), 120_000)
+  const webhooks_ms = await settleWebhooks(world)
   const end = await readEnd(world, history)
+  const told = await judgeTold(world, end)
 
   const verification = await prove(world)
   t.diagnostic(describeRun({ seed, nemesis, history, resolved, bulks: end.bulks.size }))
@@ -58,11 +63,25 @@ async function run(
   t.diagnostic(
     `${takeOver.chunks} chunks of a killed worker taken over after ${takeOver.took_ms} ms; all decided ${settled.decided_ms} ms after the last submission, all final after ${settled.final_ms} ms`
   )
+  t.diagnostic(`${describeWebhooks(world)}; all delivered ${webhooks_ms} ms after all were final`)
   // The first ones tell enough.
   assert.deepEqual(verification.violations.slice(0, 20), [])
   assert.deepEqual(judge(history, end).slice(0, 20), [])
+  assert.deepEqual(told.slice(0, 20), [])
   assert.ok(takeOver.took_ms < takenOverWithinMs)
   assert.ok(settled.decided_ms < decidedWithinMs)
+}
+
+/** As receivers are: mostly well, at times broken, away or stuck. */
+function drawReactions(random: Random): () => Reaction {
+  const others: Reaction[] = ['fails', 'hangs up', 'says nothing']
+  return () => (random.fraction() < 0.9 ? 'takes it' : random.pick(others))
+}
+
+function describeWebhooks({ witness }: World): string {
+  const { arrivals } = witness
+  const refused = arrivals.filter(({ taken }) => !taken).length
+  return `${countTaken(witness)} events told to the receiver in ${arrivals.length} attempts that arrived, ${refused} of which it did not take`
 }
 
 async function prove({ postgres, bank }: World) {

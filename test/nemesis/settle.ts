@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { scenarios } from '../../src/sandbox-bank/scenarios.ts'
 import { until } from '../e2e/processes.ts'
 import { createStubbornClient } from '../support/stubborn-client.ts'
+import { judgeArrivals, judgeFeed, readFeed } from '../support/witness.ts'
 import { actOnce, submitOnce, type History } from './history.ts'
 import type { End, EndedTransfer, ListedIncident } from './judge.ts'
 import { frontsOf, type World } from './world.ts'
@@ -118,4 +119,35 @@ export async function readEnd(world: World, history: History): Promise<End> {
   const { data: accounts } = (await client.get('/accounts')).body as { data: End['accounts'] }
   const { data: incidents } = (await client.get('/incidents?limit=1000')).body as { data: ListedIncident[] }
   return { bulks, accounts, incidents }
+}
+
+/** Returns when the witness was told of everything; what has failed is tried again at once, and not after hours. */
+export async function settleWebhooks(world: World): Promise<number> {
+  const began_ms = performance.now()
+  await until(
+    'every webhook is delivered',
+    async () => {
+      await sleep(200)
+      await world.sql('update webhook_delivery set due_at = now() where due_at > now() and not taken')
+      const [work] = await world.sql<{ open: number }>(
+        `select (select count(*) from event where position is null)
+                + (select count(*) from webhook_delivery where due_at is not null)
+                + (select count(*) from webhook_endpoint e join event v using (organization_id)
+                   where v.position > e.position) as open`
+      )
+      return Number(work?.open) === 0
+    },
+    60_000
+  )
+  return Math.round(performance.now() - began_ms)
+}
+
+/** What cannot be of what the witness and the feed tell, beside what GET says of each bulk. */
+export async function judgeTold(world: World, { bulks }: End): Promise<string[]> {
+  const client = createStubbornClient(() => frontsOf(world)[0])
+  const statuses = new Map<string, Record<string, unknown>>()
+  for (const id of bulks.keys())
+    statuses.set(id, (await client.get(`/transfers/bulk/${id}/status`)).body as Record<string, unknown>)
+  const feed = await readFeed(client.get)
+  return [...judgeArrivals(world.witness, feed), ...judgeFeed(feed, statuses)]
 }

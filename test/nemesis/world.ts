@@ -4,18 +4,24 @@ import { startEmbeddedPostgres } from '../../src/embedded/start-postgres.ts'
 import { findPostmaster, killAll, processTree, until } from '../e2e/processes.ts'
 import { launch, makePlace, type Place } from '../e2e/program.ts'
 import { startLine, type Line } from '../support/line.ts'
+import { startWitness, type Witness } from '../support/witness.ts'
 import { Service } from './service.ts'
 
 /** A test, or the hooks of a file. */
 type Scope = Parameters<typeof makePlace>[0]
 
-/** Two APIs and two workers as processes, a PostgreSQL and a bank of their own, and a line between each two of them. */
+/**
+ * Two APIs and two workers as processes, a PostgreSQL and a bank of their own, a receiver of webhooks, and a line
+ * between each two of them.
+ */
 export interface World {
   place: Place
   postgres: Postgres
   bank: Service
   apis: Service[]
   workers: Service[]
+  /** Is told of everything that happens. */
+  witness: Witness
   lines: Map<string, Line>
   /** Asks the database itself, on no line that can break. */
   sql: <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>
@@ -52,12 +58,17 @@ export async function startWorld(scope: Scope): Promise<World> {
     BANK_SETTLEMENT_WINDOW_MS: '10000',
     RECONCILE_EVERY_MS: '3000',
     SWEEP_EVERY_MS: '3000',
-    AUDIT_EVERY_MS: '10000'
+    AUDIT_EVERY_MS: '10000',
+    WEBHOOK_TIMEOUT_MS: '2000'
   })
   const postgres = await startPostgres(place)
   stops.push(postgres.stop, () => killAll(processTree(place.started)))
   const callbackLine = await startLine()
-  const lines = new Map([['bank to api 1', callbackLine]])
+  const witness = await startWitness()
+  const lines = new Map([
+    ['bank to api 1', callbackLine],
+    ['workers to receiver', await startLine(witness.port)]
+  ])
   const bank = startBank(place, lines, callbackLine)
   const world: World = {
     place,
@@ -65,6 +76,7 @@ export async function startWorld(scope: Scope): Promise<World> {
     bank,
     apis: [],
     workers: [],
+    witness,
     lines,
     sql: (text, values = []) => askDatabase(postgres.url, text, values)
   }
@@ -74,7 +86,18 @@ export async function startWorld(scope: Scope): Promise<World> {
   for (const nr of [1, 2]) world.apis.push(await startProgram(world, `api ${nr}`, 'api'))
   for (const nr of [1, 2]) world.workers.push(await startProgram(world, `worker ${nr}`, 'worker'))
   await untilUp(world)
+  await openEndpoint(world)
   return world
+}
+
+/** From now on the witness is told of everything, on a line that can break. */
+async function openEndpoint({ apis: [api], witness, lines }: World): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${api?.port}/webhooks/endpoints`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ url: `http://127.0.0.1:${lines.get('workers to receiver')?.port}/` })
+  })
+  witness.secret = ((await response.json()) as { secret: string }).secret
 }
 
 export function servicesOf({ bank, apis, workers }: World): Service[] {

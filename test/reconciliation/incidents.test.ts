@@ -70,7 +70,11 @@ it('is ended by a person once, who is remembered, and is never changed otherwise
   const { database, open, list } = await arrange()
   await open('bulk 1')
   const [row] = await database.sql<{ incident_no: string }>('select incident_no from incident')
-  const word = { incident_no: BigInt(row?.incident_no ?? 0), resolution: 'Ada: letter of the bank' }
+  const word = {
+    incident_no: BigInt(row?.incident_no ?? 0),
+    actor: 'operator:Ada',
+    resolution: 'Ada: letter of the bank'
+  }
   await assert.rejects(database.sql(`update incident set details = 'nothing'`), /may not change in this way/)
   assert.deepEqual(await resolveIncident(database.db, word), [{ kind: 'overdue-work', subject: 'bulk 1' }])
   assert.deepEqual(await resolveIncident(database.db, word), [])

@@ -69,6 +69,8 @@ export async function makeLedger(settings: Partial<Settings> = {}): Promise<Ledg
         update bulk set accepted_at = accepted_at - interval '1 hour', completed_at = completed_at - interval '1 hour';
         update outcome set recorded_at = recorded_at - interval '1 hour';
         update chunk set due_at = due_at - interval '1 hour';
+        update event e set data = data || bulk_facts(b) from bulk b
+        where (e.organization_id, e.bulk_no) = (b.organization_id, b.bulk_no) and e.type = 'bulk.completed';
         commit`)
     },
     async ends() {

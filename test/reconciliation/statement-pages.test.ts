@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { listOpenIncidents } from '../../src/incidents/incidents.ts'
 import { notReconciled, reconcile, type Reconciled } from '../../src/reconciliation/reconcile.ts'
 import { showStatement } from '../support/bank-statement.ts'
 import { aTransfer } from '../support/builders.ts'
@@ -15,6 +16,27 @@ async function executedLedger() {
 }
 
 describe('reading a statement in pages', () => {
+  it('tells of many payments of others by one incident a page', async () => {
+    const { ledger, lines } = await executedLedger()
+    const others = Array.from({ length: 97 }, (_, nr) => ({ reference: `RENT-${nr}` }))
+    showStatement(ledger.context.bank, [...lines, ...others], 50)
+    await ledger.reconcile()
+    const told = await listOpenIncidents(ledger.database.db, {})
+    assert.deepEqual(
+      told.map(({ subject, details }) => [subject, details]),
+      [
+        [
+          "entries 51 to 100 of the bank's statement",
+          '50 of them are of no transfer of ours, the first of RENT-47'
+        ],
+        [
+          "entries 4 to 50 of the bank's statement",
+          '47 of them are of no transfer of ours, the first of RENT-0'
+        ]
+      ]
+    )
+  })
+
   it('keeps its place after each page, and goes on from there when the bank was away', async () => {
     const { ledger, lines } = await executedLedger()
     const statement = showStatement(ledger.context.bank, lines, 1)

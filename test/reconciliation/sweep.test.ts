@@ -3,8 +3,11 @@ import { describe, it } from 'node:test'
 import { setTimeout as pass } from 'node:timers/promises'
 import { claimWork } from '../../src/execution/execute-claim.ts'
 import { Worker } from '../../src/execution/worker.ts'
+import { closeAccount } from '../../src/accounts/manage-account.ts'
+import { recordReturn } from '../../src/execution/record-return.ts'
 import { sweep } from '../../src/reconciliation/sweep.ts'
-import { aBulk } from '../support/builders.ts'
+import { submitBulk } from '../../src/transfers/submit-bulk.ts'
+import { aBulk, anOrganization, payer } from '../support/builders.ts'
 import { makeLedger, type Ledger } from './ledger.ts'
 
 const makeDueSince = ({ database }: Ledger, minutes: number, where = 'true') =>
@@ -24,11 +27,24 @@ describe('looking for work that nobody does', () => {
       assert.equal(await sweep(ledger.context), '1 bulks overdue, 0 reserves orphaned')
     const rows = await ledger.database.sql('select kind, subject, organization_id from incident')
     const { organization_id } = ledger
-    assert.deepEqual(rows, [{ kind: 'overdue-work', subject: `bulk ${request_id}`, organization_id }])
+    const subject = `bulk ${request_id} of organization ${organization_id}`
+    assert.deepEqual(rows, [{ kind: 'overdue-work', subject, organization_id }])
 
     await ledger.work()
     assert.equal(await sweep(ledger.context), '0 bulks overdue, 0 reserves orphaned')
     assert.deepEqual(await ledger.incidents(), [])
+  })
+
+  it('tells each of two organizations that chose the same bulk_id', async () => {
+    const ledger = await makeLedger()
+    const bulk = aBulk()
+    const other = await anOrganization(ledger.database.db)
+    for (const organization of [ledger.organization_id, other])
+      assert.equal((await submitBulk(ledger.context, organization, bulk)).outcome, 'accepted')
+    await makeDueSince(ledger, 2)
+    await sweep(ledger.context)
+    const rows = await ledger.database.sql('select organization_id as id from incident order by 1')
+    assert.deepEqual(rows, [{ id: ledger.organization_id }, { id: other }])
   })
 
   it('finds what a worker left behind', async () => {
@@ -123,5 +139,27 @@ describe('looking for orphaned reserves', () => {
     assert.equal(sweeps, 180)
     assert.deepEqual(await ledger.database.sql('select * from incident'), [])
     assert.ok(bank.executed.size > 100, 'nothing was going on: this run shows nothing')
+  })
+})
+
+describe('looking for money that nobody can pay', () => {
+  it('finds what came back to an account after it was closed', async () => {
+    const ledger = await makeLedger()
+    const { context, organization_id, database } = ledger
+    await ledger.submit({ transfers: 10, amount: '10000.00' })
+    await ledger.work()
+    const account = { organization_id, iban: payer.organization_iban }
+    assert.ok(await closeAccount(database.db, account, context.origin))
+    await sweep(context)
+    assert.deepEqual(await ledger.incidents(), [])
+
+    const [row] = await database.sql<{ bulk_no: string }>('select bulk_no from bulk')
+    const transfer = { organization_id, bulk_no: BigInt(row?.bulk_no ?? 0), seq: 3 }
+    const why = { reason_code: 'AC04', reason: 'Closed account' }
+    await recordReturn(database.db, { ...transfer, amount_minor: 10_000_00n, ...why })
+    await sweep(context)
+    assert.deepEqual(await ledger.incidents(), [
+      'money-on-closed-account: it is closed and has 10000.00 EUR; agree with its owner where that goes'
+    ])
   })
 })

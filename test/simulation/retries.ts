@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { readBulk } from '../../src/transfers/read-bulk.ts'
-import type { Acceptance, Submission } from '../../src/transfers/submit-bulk.ts'
+import type { Acceptance } from '../../src/transfers/acceptance.ts'
+import type { Submission } from '../../src/transfers/submit-bulk.ts'
 import type { BulkId, World } from './world.ts'
 
 /** A wish to send the failed transfers of a bulk again, and what its senders were told. */

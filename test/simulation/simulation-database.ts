@@ -1,18 +1,20 @@
 import pg from 'pg'
-import type { TransactionMode } from '../../src/database/database.ts'
+import type { Database, TransactionMode } from '../../src/database/database.ts'
 import type { NamedQuery, Tx } from '../../src/database/statement.ts'
 import type { TestDatabase } from '../support/database.ts'
 
 export type SimulationDatabase = Awaited<ReturnType<typeof prepareDatabase>>
 
 /**
- * now() of all SQL becomes the virtual time of the session: a function of that name in a schema that is searched
- * before pg_catalog. Column defaults were bound to the real one when the tables were made, and are bound anew.
+ * now() of all SQL, and clock_timestamp(), become the virtual time of the session: functions of those names in a schema
+ * that is searched before pg_catalog. Column defaults were bound to the real one when the tables were made, and are bound anew.
  */
 const virtualTime = `
   create schema simulation;
   create function simulation.now() returns timestamptz language sql stable
     return current_setting('simulation.now')::timestamptz;
+  create function simulation.clock_timestamp() returns timestamptz language sql volatile
+    return simulation.now();
   do $$
   declare d record;
   begin
@@ -31,8 +33,12 @@ const virtualTime = `
 /** Append-only triggers refuse a truncate, but not in a session that replays what another server has done. */
 const emptyAllTables = `
   set session_replication_role = replica;
-  truncate organization, account, posting, bulk, transfer, outcome, attempt, chunk, transfer_return, transfer_retry,
-    notice, incident, statement_entry, job restart identity;
+  do $$
+  begin
+    execute (
+      select format('truncate %s restart identity', string_agg(oid::regclass::text, ', '))
+      from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace and relname <> 'migration');
+  end $$;
   set session_replication_role = origin`
 
 /**
@@ -61,7 +67,7 @@ export async function prepareDatabase({ url, sql }: Pick<TestDatabase, 'url' | '
     })
   }
 
-  return {
+  const database: Database = {
     async query(query: NamedQuery): Promise<{ rows: pg.QueryResultRow[] }> {
       const [, result] = await Promise.all([setTime(), client.query(query)])
       return result
@@ -77,13 +83,18 @@ export async function prepareDatabase({ url, sql }: Pick<TestDatabase, 'url' | '
         throw error
       }
     },
+    // One connection, that of the owner: who may see what is tested elsewhere.
+    forOrganization: () => database,
+    statementCount: 0,
+    close: () => client.end()
+  }
+  return {
+    ...database,
     /** Everything that is stored goes; from now on it is what this clock says. */
     async empty(nextClock: { nowMs: number }) {
       clock = nextClock
       statements = 0
       await sql(emptyAllTables)
-    },
-    statementCount: 0,
-    close: () => client.end()
+    }
   }
 }

@@ -6,23 +6,19 @@ import { valuesOf } from './boundaries/describe-statement.ts'
 interface ClaimedChunk {
   bulk_no: bigint
   bulk_reference: string
-  epoch: number
-  status: string
   on_failure: string
   transfers: [seq: number, ...rest: string[]][]
 }
 
 /**
- * Watches what stopping promises. Of a bulk of on_failure stop nothing is first sent after its first failure was
- * recorded; of one that was cancelled nothing that was claimed after that.
+ * Watches what stopping promises. Of a bulk of on_failure stop nothing is sent after its first failure was recorded; of
+ * one that was cancelled nothing that was claimed after that.
  */
 export class StopWatch {
   /** References of the bulks that stop at their first failure, and of those that had one. */
   readonly #stopping = new Map<bigint, string>()
   readonly #failed = new Set<string>()
   readonly #cancelled = new Set<bigint>()
-  /** Claimed, and as far as anybody can know not sent before. */
-  readonly #fresh = new Set<string>()
   readonly #notToBeSent = new Set<string>()
 
   see(query: NamedQuery, rows: QueryResultRow[]): void {
@@ -39,20 +35,12 @@ export class StopWatch {
 
   mayBeSent(reference: string): boolean {
     const bulk_reference = parseTransferId(reference)?.bulk_reference ?? ''
-    if (this.#failed.has(bulk_reference) && this.#fresh.has(reference)) return false
-    return !this.#notToBeSent.has(reference)
+    return !this.#failed.has(bulk_reference) && !this.#notToBeSent.has(reference)
   }
 
-  #claim({ bulk_no, bulk_reference, epoch, status, on_failure, transfers }: ClaimedChunk): void {
+  #claim({ bulk_no, bulk_reference, on_failure, transfers }: ClaimedChunk): void {
     if (on_failure === 'stop') this.#stopping.set(bulk_no, bulk_reference)
-    const isFresh = status === 'PROCESSING' && epoch === 1
-    for (const [seq] of transfers) {
-      const reference = transferId(bulk_reference, seq)
-      // What is claimed a second time may have been sent before; it is asked about, and may be sent again.
-      if (isFresh) this.#fresh.add(reference)
-      else this.#fresh.delete(reference)
-      if (isFresh && this.#cancelled.has(bulk_no)) this.#notToBeSent.add(reference)
-      else this.#notToBeSent.delete(reference)
-    }
+    if (!this.#cancelled.has(bulk_no)) return
+    for (const [seq] of transfers) this.#notToBeSent.add(transferId(bulk_reference, seq))
   }
 }

@@ -3,7 +3,8 @@ import { formatAmount } from '../../src/domain/money.ts'
 import type { BulkRequest } from '../../src/transfers/bulk-request.ts'
 import { readBulk } from '../../src/transfers/read-bulk.ts'
 import { listTransfers } from '../../src/transfers/read-transfers.ts'
-import type { Acceptance, Submission } from '../../src/transfers/submit-bulk.ts'
+import type { Acceptance } from '../../src/transfers/acceptance.ts'
+import type { Submission } from '../../src/transfers/submit-bulk.ts'
 import type { BulkId, World } from './world.ts'
 
 /** A body under a request_id, and what its senders were told so far. */

@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { openAccount, openClearingAccount } from '../../src/accounts/open-account.ts'
+import { openAccount } from '../../src/accounts/open-account.ts'
 import type { Tx } from '../../src/database/statement.ts'
-import { createOrganization } from '../../src/organizations/demo-organization.ts'
+import { addOrganization } from '../../src/organizations/organizations.ts'
 import type { BulkRequest } from '../../src/transfers/bulk-request.ts'
 
 export const payer = { organization_bic: 'OIVUSCLQXXX', organization_iban: 'FR10474608000002006107XXXXX' }
 
 /** An organization of its own for a test, with one account of the payer's IBAN. */
 export async function anOrganization(tx: Tx, options: { funds_minor?: bigint } = {}): Promise<number> {
-  const [row] = await createOrganization(tx, { name: 'ACME Corp' })
-  const organization_id = row?.organization_id ?? 0
-  await openClearingAccount(tx, { organization_id, currency: 'EUR' })
+  const organization_id = await addOrganization(tx, 'ACME Corp')
   await openAccount(tx, {
     organization_id,
     iban: payer.organization_iban,

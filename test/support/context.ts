@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { systemClock, type Context } from '../../src/context.ts'
+import { ownOrigin, systemClock, type Context } from '../../src/context.ts'
 import type { Broker } from '../../src/broker/broker.ts'
+import { noOutgoing } from '../../src/outgoing/outgoing.ts'
 import { readSettings, type Settings } from '../../src/settings.ts'
 import { createLog } from '../../src/telemetry/log.ts'
+import { createMeasurements } from '../../src/telemetry/measurements.ts'
 import { createScriptedBank, type ScriptedBank } from './scripted-bank.ts'
 import type { TestDatabase } from './database.ts'
 
@@ -17,9 +19,13 @@ export function createTestContext(database: TestDatabase, settings: Partial<Sett
     db: database.db,
     bank: createScriptedBank(),
     broker: silentBroker,
+    outgoing: noOutgoing,
     log: createLog('silent'),
+    measurements: createMeasurements(),
     clock: systemClock,
-    random: { fraction: () => 0.5, bytes: (count) => randomBytes(count) }
+    random: { fraction: () => 0.5, bytes: (count) => randomBytes(count) },
+    payeeCheck: null,
+    origin: ownOrigin
   }
 }
 

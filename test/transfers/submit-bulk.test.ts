@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readAccount } from '../../src/accounts/read-accounts.ts'
-import { previewBulk, submitBulk } from '../../src/transfers/submit-bulk.ts'
+import { acceptOrExplain, previewBulk, submitBulk } from '../../src/transfers/submit-bulk.ts'
+import { validateBulk } from '../../src/transfers/validate-bulk.ts'
 import { aBulk, anOrganization, aTransfer, payer } from '../support/builders.ts'
 import { createTestContext } from '../support/context.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -31,9 +32,58 @@ async function countsOf(organizationId: number): Promise<Record<string, unknown>
 }
 
 describe('submitBulk', () => {
+  it('stores every value as it was sent, whichever of them are given and whatever letters they have', async () => {
+    const organizationId = await anOrganization(db)
+    const given = [
+      { client_transfer_id: 'null', end_to_end_id: 'NULL', metadata: { b: '\u{1F3E6}', a: '' } },
+      { client_transfer_id: '{"a",}\\' },
+      { end_to_end_id: "'); --", metadata: {} },
+      { counterparty_name: 'Zoë "O\'Hara", \\N' }
+    ]
+    const bulk = aBulk({ credit_transfers: given.map((change) => aTransfer(change)) })
+    assert.equal(await reasonFor(organizationId, bulk), 'accepted')
+    const rows = await sql(
+      `select counterparty_name, client_transfer_id, end_to_end_id, metadata
+       from transfer where organization_id = $1 order by seq`,
+      [organizationId]
+    )
+    const nothing = { client_transfer_id: null, end_to_end_id: null, metadata: null }
+    const { counterparty_name } = aTransfer()
+    assert.deepEqual(
+      rows,
+      given.map((change) => ({ counterparty_name, ...nothing, ...change }))
+    )
+  })
+
+  it('stores nothing if a value had what stands between the values on their way to the database', async () => {
+    const noAmount = { code: '23502' }
+    const refusals = { counterparty_name: noAmount, end_to_end_id: noAmount, amount_minor: SyntaxError }
+    for (const [field, refusal] of Object.entries(refusals)) {
+      const organizationId = await anOrganization(db)
+      const checked = validateBulk(aBulk({ transfers: 2 }), 2, { today: '2026-01-01' })
+      assert.equal(checked.outcome, 'valid')
+      const [first, second] = checked.bulk.transfers
+      assert.ok(first && second)
+      const transfers = [{ ...first, [field]: '1\u001f2' }, second]
+      const bulk = { ...checked.bulk, transfers, payees: null, retry_of: null, retried_seqs: null }
+      await assert.rejects(acceptOrExplain(context, organizationId, bulk), refusal)
+      assert.deepEqual(await countsOf(organizationId), { bulks: 0, transfers: 0, chunks: 0 })
+      assert.deepEqual(await moneyOf(organizationId), ['100000.00', '0.00', '100000.00'])
+    }
+  })
+
+  it('is no acceptance when the statement that accepts fails', async () => {
+    const organizationId = await anOrganization(db)
+    const query: typeof db.query = (statement) =>
+      statement.name === 'accept-bulk' ? Promise.reject(new Error('connection lost')) : db.query(statement)
+    const failing = { ...context, db: { ...db, query } }
+    await assert.rejects(submitBulk(failing, organizationId, aBulk()), /connection lost/)
+    assert.deepEqual(await countsOf(organizationId), { bulks: 0, transfers: 0, chunks: 0 })
+  })
+
   it('reserves the total and stores every transfer in chunks', async () => {
     const organizationId = await anOrganization(db)
-    const bulk = aBulk({ transfers: 250, amount: '1.01' })
+    const bulk = aBulk({ transfers: 250, amount: '1.01', duplicate_check: 'off' })
     const submission = await submitBulk(context, organizationId, bulk)
     assert.equal(submission.outcome, 'accepted')
     const { accepted_at, ...acceptance } = submission.acceptance
@@ -43,10 +93,12 @@ describe('submitBulk', () => {
       message: 'Bulk transfer accepted',
       status: 'PENDING',
       status_url: `/transfers/bulk/${bulk.request_id}/status`,
+      held: false,
       transfer_count: 250,
       total_amount: '252.50',
       currency: 'EUR',
-      warnings: []
+      warnings: [],
+      warnings_total: 0
     })
     assert.deepEqual(await moneyOf(organizationId), ['100000.00', '252.50', '99747.50'])
     assert.deepEqual(await countsOf(organizationId), { bulks: 1, transfers: 250, chunks: 3 })

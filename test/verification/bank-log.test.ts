@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { BankPayment } from '../../src/verification/bank-log.ts'
 import { createHttpBankLog } from '../../src/verification/http-bank-log.ts'
 import { verify, type BankLog } from '../../src/verification/verify.ts'
-import { makeBulkReference } from '../../src/domain/reference.ts'
+import { transferId } from '../../src/domain/reference.ts'
 import { logOf } from '../support/scripted-bank.ts'
 import { orders, postAll, startBank } from '../sandbox-bank/bank-harness.ts'
 import { aLog, makeHistory, named, submit, workOff, workOnce, type History } from './history.ts'
@@ -17,7 +17,7 @@ interface Difference {
   says?: RegExp
 }
 
-const foreign = `${makeBulkReference(1, new Uint8Array(10))}-0`
+const foreign = transferId('01JDBZZZZZZZZZZZZZZZZZZZZZ', 0)
 
 function change(history: History, reference: string, changes: Partial<BankPayment>): BankPayment[] {
   return history.log.map((payment) =>

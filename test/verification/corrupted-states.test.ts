@@ -55,7 +55,7 @@ testCorruptions('a corrupted state', [
     what: 'I7: a transfer that went on after its end',
     sql: (h) => `
       insert into attempt (organization_id, bulk_no, seq, attempt_no, status, reason, recorded_at)
-      select organization_id, bulk_no, seq, 2, 'UNKNOWN', 'timeout', recorded_at + interval '1 second'
+      select organization_id, bulk_no, seq, 2, 'UNKNOWN', 'timeout', recorded_at + interval '2 minutes'
       from outcome where (bulk_no, seq) = (${h.executed.bulk_no}, 0)`,
     reported: (h) => [`I7 ${h.executed.transfer(0)}`],
     says: /it became EXECUTED at .+ and was tried again/
@@ -88,7 +88,8 @@ testCorruptions('a corrupted state', [
     reported: (h) => [
       `I7 ${h.executed.name}`,
       'I7 constraint bulk_final_exactly_when_all_are on bulk',
-      `I8 ${h.executed.name}`
+      `I8 ${h.executed.name}`,
+      `I9 ${h.executed.name}`
     ],
     says: /it is COMPLETED, but its time of completion is not set/
   }

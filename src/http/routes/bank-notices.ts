@@ -1,9 +1,9 @@
+import { validatorCompiler } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { isFromBank, readCallback } from '../../banking/bank-notice.ts'
+import { callback, isFromBank, readCallback } from '../../banking/bank-notice.ts'
 import type { Context } from '../../context.ts'
 import { Problem } from '../../domain/problem.ts'
 import { receiveNotices } from '../../execution/notices.ts'
-import { problems } from '../problems.ts'
 import type { Server } from '../server-type.ts'
 
 const taken = z.object({
@@ -24,17 +24,32 @@ export async function bankNoticeRoutes(server: Server, context: Context): Promis
     scope.post(
       '/bank/notices',
       {
+        config: {
+          scope: 'public',
+          refuses: [
+            'unauthorized',
+            'payload-too-large',
+            'unsupported-media-type',
+            'invalid-request',
+            'unavailable'
+          ]
+        },
         schema: {
+          operationId: 'take_bank_notices',
           tags: ['bank'],
           summary: 'The bank tells results and returns by itself',
           description:
             'Signed with BANK_CALLBACK_SECRET: `bank-signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. The same notice may come any number of times and in any order; what is kept is durable.',
           headers: z.object({ 'bank-signature': z.string().optional() }),
-          response: { 200: taken, ...problems(401, 413, 415, 422, 503) }
-        }
+          body: callback,
+          response: { 200: taken }
+        },
+        // The body stays as it came: what is not signed is refused before it is read.
+        validatorCompiler: (part) =>
+          part.httpPart === 'body' ? (value: unknown) => ({ value }) : validatorCompiler(part as never)
       },
       async (request) => {
-        const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0)
+        const body = (request.body as unknown as Buffer | undefined) ?? Buffer.alloc(0)
         const signature = request.headers['bank-signature']
         const { BANK_CALLBACK_SECRET: secret } = context.settings
         if (secret === undefined || !isFromBank({ signature, body }, secret, context.clock.nowMs()))

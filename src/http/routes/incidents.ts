@@ -1,19 +1,20 @@
 import { z } from 'zod'
-import type { Context } from '../../context.ts'
 import { incidentKinds, listIncidents } from '../../incidents/incidents.ts'
+import { actingFor } from '../acting.ts'
 import { decodeCursor, page, pageQuery } from '../cursor.ts'
-import { problems } from '../problems.ts'
 import * as schemas from '../schemas.ts'
 import type { Server } from '../server-type.ts'
 
 const meanings = Object.entries(incidentKinds).map(([kind, meaning]) => `- \`${kind}\`: ${meaning}`)
 
 /** What somebody has to look into. */
-export function incidentRoutes(server: Server, context: Context, organizationId: number): void {
+export function incidentRoutes(server: Server): void {
   server.get(
     '/incidents',
     {
+      config: { scope: 'read' },
       schema: {
+        operationId: 'list_incidents',
         tags: ['incidents'],
         summary: 'What does not agree and what is stuck, the newest first',
         description: meanings.join('\n'),
@@ -24,10 +25,11 @@ export function incidentRoutes(server: Server, context: Context, organizationId:
             .describe('Only those that are open, or only the others.'),
           ...pageQuery
         }),
-        response: { 200: schemas.listOf(schemas.incident), ...problems(400, 503) }
+        response: { 200: schemas.listOf(schemas.incident) }
       }
     },
     async (request) => {
+      const { context, organizationId } = actingFor(request)
       const { open, limit, cursor } = request.query
       const rows = await listIncidents(context.db, {
         organization_id: organizationId,

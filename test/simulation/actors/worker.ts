@@ -1,3 +1,4 @@
+import { Sealer } from '../../../src/events/sealer.ts'
 import { Worker } from '../../../src/execution/worker.ts'
 import { Housekeeper } from '../../../src/reconciliation/housekeeper.ts'
 import type { Boot } from '../site.ts'
@@ -8,8 +9,10 @@ export const bootWorker: Boot = (context, process, world) => {
   const started = worker.start()
   const housekeeper = new Housekeeper(context, world.bank)
   housekeeper.start()
+  const sealer = new Sealer(context)
+  sealer.start()
   return async () => {
     await started
-    await Promise.all([worker.stop(), housekeeper.stop()])
+    await Promise.all([worker.stop(), housekeeper.stop(), sealer.stop()])
   }
 }

@@ -1,4 +1,6 @@
-import type { Context } from '../../../src/context.ts'
+import { ownOrigin, type Context } from '../../../src/context.ts'
+import { createMeasurements } from '../../../src/telemetry/measurements.ts'
+import { noOutgoing } from '../../../src/outgoing/outgoing.ts'
 import type { Process } from '../process.ts'
 import type { World } from '../world.ts'
 import { connectToBank } from './bank.ts'
@@ -15,8 +17,12 @@ export function makeSimulatedContext(world: World, process: Process): Context {
     db: connectToDatabase(world, process),
     bank: connectToBank(world, process),
     broker: connectToBroker(world, process),
+    outgoing: noOutgoing,
     log: keepLog(world, process),
+    measurements: createMeasurements(),
     clock: wearClock(world, process),
-    random: { fraction: () => dice.fraction(), bytes: (count) => dice.bytes(count) }
+    random: { fraction: () => dice.fraction(), bytes: (count) => dice.bytes(count) },
+    payeeCheck: null,
+    origin: ownOrigin
   }
 }

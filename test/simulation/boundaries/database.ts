@@ -7,7 +7,7 @@ import { SimulatedFault } from './simulated-fault.ts'
 /** The real database over a bad network. Each statement, and each whole transaction, is one call. */
 export function connectToDatabase(world: World, process: Process): Database {
   const { database } = world
-  return {
+  const connected: Database = {
     query: (query) =>
       overNetwork(world, process, query.name, async () => {
         const result = await database.query(query)
@@ -22,9 +22,11 @@ export function connectToDatabase(world: World, process: Process): Database {
         world.timeline.tell(process.name, 'transaction')
         return database.transaction(work, mode)
       }),
+    forOrganization: () => connected,
     statementCount: 0,
     close: () => Promise.resolve()
   }
+  return connected
 }
 
 function overNetwork<T>(world: World, process: Process, what: string, perform: () => Promise<T>): Promise<T> {
