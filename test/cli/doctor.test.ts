@@ -14,7 +14,8 @@ import {
   type ServerState
 } from '../../src/monitoring/diagnosis.ts'
 import { startSandboxBank, type SandboxBank } from '../../src/sandbox-bank/start-sandbox-bank.ts'
-import { findFreePorts, makePlace, run } from '../e2e/program.ts'
+import { makePlace, run } from '../e2e/program.ts'
+import { findFreePorts } from '../support/ports.ts'
 import { anOrganization } from '../support/builders.ts'
 import { createTestContext } from '../support/context.ts'
 import { createTestDatabase } from '../support/database.ts'

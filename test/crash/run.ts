@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
-import { after } from 'node:test'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startSandboxBank } from '../../src/sandbox-bank/start-sandbox-bank.ts'
@@ -28,9 +27,6 @@ export interface Installation {
   /** How often the first program has reached each point so far. */
   reached: () => Map<string, number>
 }
-
-/** Code that is compiled once serves all runs of a file. */
-const { folder: compileCache } = await makePlace({ after })
 
 const program = path.join(import.meta.dirname, 'program.ts')
 
@@ -72,8 +68,7 @@ export async function makeInstallation(scope: Scope): Promise<Installation> {
   })
   Object.assign(place.environment, {
     DATABASE_URL: database.url,
-    BANK_URL: bank.url,
-    NODE_COMPILE_CACHE: compileCache
+    BANK_URL: bank.url
   })
   const programs: Program[] = []
   const pointsFile = (nth: number) => path.join(place.folder, `points-${nth}.txt`)

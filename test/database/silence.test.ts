@@ -15,30 +15,26 @@ describe('a database behind a line that swallows its answers', () => {
     'a transaction': (db: ReturnType<typeof openDatabase>) => db.transaction((tx) => selectOne(tx, {}))
   }
   for (const [name, ask] of Object.entries(kinds))
-    it(
-      `is unavailable to ${name}, and is asked on another connection next`,
-      { timeout: 10_000 },
-      async () => {
-        const url = new URL(database.url)
-        const line = await startLine(Number(url.port))
-        url.port = `${line.port}`
-        const db = openDatabase({
-          url: url.href,
-          maxConnections: 1,
-          applicationName: 'silence',
-          answerTimeoutMs: 300
-        })
-        after(async () => {
-          await db.close()
-          await line.close()
-        })
-        await ask(db)
-        await line.harm({ kind: 'hole', direction: 'down' })
+    it(`is unavailable to ${name}, and is asked on another connection next`, async () => {
+      const url = new URL(database.url)
+      const line = await startLine(Number(url.port))
+      url.port = `${line.port}`
+      const db = openDatabase({
+        url: url.href,
+        maxConnections: 1,
+        applicationName: 'silence',
+        answerTimeoutMs: 300
+      })
+      after(async () => {
+        await db.close()
+        await line.close()
+      })
+      await ask(db)
+      await line.harm({ kind: 'hole', direction: 'down' })
 
-        await assert.rejects(ask(db), isUnavailable)
+      await assert.rejects(ask(db), isUnavailable)
 
-        await line.mend({ lose: false })
-        assert.deepEqual(await selectOne(db, {}), [{ one: 1 }])
-      }
-    )
+      await line.mend({ lose: false })
+      assert.deepEqual(await selectOne(db, {}), [{ one: 1 }])
+    })
 })

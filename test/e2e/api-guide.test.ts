@@ -56,7 +56,7 @@ describe('docs/api-guide.md', { skip: process.platform === 'win32' }, () => {
       const found = await look()
       return found.length === 0 || !isRead ? found : undefined
     }
-    const wrong = await until('the documented answer', lookAgain, 15_000).catch(look)
+    const wrong = await until('the documented answer', lookAgain).catch(look)
     assert.deepEqual(wrong, [])
   }
 

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readPostmasterFile } from '../../src/embedded/find-running-server.ts'
 import { isServerOf, processIdentity } from '../../src/embedded/process-identity.ts'
+import { patienceMs } from '../support/patience.ts'
 
 interface Process {
   pid: number
@@ -22,7 +23,7 @@ export interface Footprint {
 export async function until<T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  deadlineMs = 30_000
+  deadlineMs = patienceMs
 ): Promise<T> {
   const deadline = performance.now() + deadlineMs
   for (;;) {

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, realpathSync } from 'node:fs'
-import { createServer, Socket, type AddressInfo } from 'node:net'
+import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
 import { findEmbeddedPostgres } from '../../src/embedded/start-postgres.ts'
 import type { Answer } from '../support/api.ts'
 import { aBulk } from '../support/builders.ts'
+import { findFreePorts } from '../support/ports.ts'
 import { demoOrganization } from '../../src/organizations/demo-organization.ts'
 import { isAlive, removeFootprint, until, type Footprint } from './processes.ts'
 
@@ -86,15 +87,11 @@ export function launch(
 /** Starts Bulkhead and returns when it says that it is ready. */
 export async function start(place: Place, options: Parameters<typeof launch>[1] = {}): Promise<Program> {
   const program = launch(place, options)
-  await until(
-    'the program is ready',
-    () => {
-      if (/Bulkhead (is ready at|works on transfers)/.test(program.stderr())) return true
-      if (!isAlive(program.pid)) throw new Error(`it ended: ${program.stderr()}${program.stdout()}`)
-      return false
-    },
-    60_000
-  )
+  await until('the program is ready', () => {
+    if (/Bulkhead (is ready at|works on transfers)/.test(program.stderr())) return true
+    if (!isAlive(program.pid)) throw new Error(`it ended: ${program.stderr()}${program.stdout()}`)
+    return false
+  })
   return program
 }
 
@@ -185,20 +182,11 @@ export async function expectAllPaid(place: Place, bulkIds: string[]): Promise<vo
   assert.match(verification.stdout, /Verdict: clean/)
 }
 
-/** Ports that nobody listens on at this moment. */
-export async function findFreePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}
-
 /** Only what every terminal has: no settings of this test run, and no node of this checkout on the path. */
 function strangersEnvironment(): Record<string, string> {
-  const { PATH = '', HOME = '/' } = process.env
+  const { PATH = '', HOME = '/', NODE_COMPILE_CACHE = '' } = process.env
   const paths = PATH.split(path.delimiter).filter((entry) => !entry.includes('node_modules'))
-  return { PATH: paths.join(path.delimiter), HOME }
+  return { PATH: paths.join(path.delimiter), HOME, NODE_COMPILE_CACHE }
 }
 
 function collect(stream: NodeJS.ReadableStream): () => string {

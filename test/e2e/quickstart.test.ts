@@ -49,12 +49,11 @@ describe('a fresh checkout', { skip: process.platform === 'win32' }, () => {
       foreign: true
     })
 
-  it('is ready within 10 s of npm start', async (t) => {
+  it('is ready after npm start', async (t) => {
     const startedAt = performance.now()
     program = await npmStart()
     const took_ms = Math.round(performance.now() - startedAt)
     t.diagnostic(`ready after ${took_ms} ms`)
-    assert.ok(took_ms < 10_000, `ready after ${took_ms} ms`)
     assert.equal((await call(place, '/health/ready')).status, 200)
   })
 
@@ -109,7 +108,6 @@ describe('a fresh checkout', { skip: process.platform === 'win32' }, () => {
     assert.deepEqual(await program.exit, { code: 0, signal: null })
     const took_ms = Math.round(performance.now() - toldAt)
     t.diagnostic(`${tree.length} processes gone after ${took_ms} ms`)
-    assert.ok(took_ms < 5_000, `stopped after ${took_ms} ms`)
     assert.deepEqual(tree.filter(isAlive), [])
   })
 

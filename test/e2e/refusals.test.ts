@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { describe, it } from 'node:test'
-import { call, findFreePorts, launch, makePlace, run, start, type Place, type Program } from './program.ts'
+import { findFreePorts } from '../support/ports.ts'
+import { call, launch, makePlace, run, start, type Place, type Program } from './program.ts'
 import { findPostmaster, processTree, until } from './processes.ts'
 
 /** Ends at once with exit code 2 and plain words; nothing like a stack. */

@@ -6,7 +6,8 @@ import { aBulk, aTransfer } from '../support/builders.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { startLine } from '../support/line.ts'
 import { until } from './processes.ts'
-import { call, findFreePorts, makePlace, run, start, untilFinal, type Program } from './program.ts'
+import { findFreePorts } from '../support/ports.ts'
+import { call, makePlace, run, start, untilFinal, type Program } from './program.ts'
 
 /** Answered 202, executed 3 s later, and then told by a callback. */
 const toldLater = 'DE64000000000000009002'

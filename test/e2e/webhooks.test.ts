@@ -4,7 +4,8 @@ import { demoOrganization } from '../../src/organizations/demo-organization.ts'
 import { aBulk } from '../support/builders.ts'
 import { countTaken, judgeArrivals, judgeFeed, readFeed, startWitness } from '../support/witness.ts'
 import { findPostmaster, killAll, processTree, until } from './processes.ts'
-import { askDatabase, call, findFreePorts, makePlace, start, type Place } from './program.ts'
+import { findFreePorts } from '../support/ports.ts'
+import { askDatabase, call, makePlace, start, type Place } from './program.ts'
 
 describe(
   'kill -9 of everything between the commit of a bulk and its delivery',

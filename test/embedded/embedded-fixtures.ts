@@ -15,6 +15,7 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres
 } from '../../src/embedded/start-postgres.ts'
+import { patienceMs } from '../support/patience.ts'
 
 export const isRoot = process.getuid?.() === 0
 export const nobody = 65534
@@ -141,7 +142,7 @@ export function postmasterPid(directory: string): number {
 }
 
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + patienceMs
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`never happened: ${what}`)
     await pause(5)

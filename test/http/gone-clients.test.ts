@@ -8,6 +8,7 @@ import { aBulk, anOrganization } from '../support/builders.ts'
 import { createTestContext, type TestContext } from '../support/context.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { aKey, bearer } from '../support/keys.ts'
+import { patienceMs } from '../support/patience.ts'
 import { openRaw } from '../support/raw.ts'
 
 const database = await createTestDatabase()
@@ -57,7 +58,7 @@ describe('a client that goes before it is known who it is', () => {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify({ ...aBulk(), label: 'x'.repeat(70_000) }),
-      signal: AbortSignal.timeout(10_000)
+      signal: AbortSignal.timeout(patienceMs)
     })
     assert.equal(answer.status, 422)
   })

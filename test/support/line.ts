@@ -1,5 +1,6 @@
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { listen, listenAnywhere } from './ports.ts'
 
 /** `up` is from the caller to the called. */
 export type Direction = 'up' | 'down'
@@ -137,28 +138,5 @@ async function drip(state: State, { to }: Way, piece: Buffer): Promise<void> {
 function write(socket: Socket, piece: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.write(piece, (error) => (error ? reject(error) : resolve()))
-  })
-}
-
-/** Below the ports that systems give to whoever calls out, so that it is still free when a line listens again. */
-async function listenAnywhere(server: Server): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000)
-    try {
-      await listen(server, port)
-      return port
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    }
-  }
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => {
-      server.off('error', reject)
-      resolve()
-    })
   })
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { connect, type ConfirmChannel } from 'amqplib'
 import { killAll, processTree, until, type Footprint } from '../e2e/processes.ts'
-import { findFreePorts } from '../e2e/program.ts'
+import { findFreePorts } from './ports.ts'
 
 /** Debian's wrapper in the PATH changes to another user and folder; what it calls runs as whoever calls it. */
 const program = ['/usr/lib/rabbitmq/bin/rabbitmq-server', 'rabbitmq-server'].find((file) =>
@@ -52,7 +52,7 @@ export async function startRabbitmq(): Promise<RabbitmqNode> {
     url: `amqp://127.0.0.1:${port}`,
     async start() {
       broker = launch(program ?? '', [])
-      await until('RabbitMQ answers', () => answers(node.url), 60_000)
+      await until('RabbitMQ answers', () => answers(node.url))
     },
     kill: () => killAll(processTree(broker === undefined ? [] : [broker])),
     wipe: () => rmSync(path.join(folder, 'mnesia'), { recursive: true }),

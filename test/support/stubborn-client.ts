@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Answer } from './api.ts'
+import { patienceMs } from './patience.ts'
 
 export interface StubbornClient {
   get: (path: string) => Promise<Answer>
@@ -10,19 +11,14 @@ export interface StubbornClient {
  * A client as every client should be: a request that was not answered, or answered with 5xx, is sent again as it is,
  * until it has an answer. `where` says where the API is at this moment, if it is anywhere.
  */
-export function createStubbornClient(
-  where: () => string | undefined,
-  options: { patienceMs?: number; answerMs?: number } = {}
-): StubbornClient {
-  const { patienceMs = 30_000, answerMs = 3_000 } = options
-
+export function createStubbornClient(where: () => string | undefined): StubbornClient {
   async function askUntilAnswered(path: string, init: RequestInit): Promise<Answer> {
     const deadline = performance.now() + patienceMs
     let cause: unknown
     while (performance.now() < deadline) {
       const url = where()
       if (url !== undefined) {
-        const answer = await askOnce(url + path, { ...init, signal: AbortSignal.timeout(answerMs) })
+        const answer = await askOnce(url + path, { ...init, signal: AbortSignal.timeout(3_000) })
         if (!(answer instanceof Error) && answer.status < 500) return answer
         cause = answer
       }

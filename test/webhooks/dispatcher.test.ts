@@ -6,6 +6,7 @@ import { takeDeliveries } from '../../src/webhooks/deliver.ts'
 import { purgeDeliveries } from '../../src/webhooks/dispatch-queries.ts'
 import { Dispatcher } from '../../src/webhooks/dispatcher.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { patienceMs } from '../support/patience.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { aSubscriber, createSendingContext, sendDue } from './stage.ts'
 
@@ -13,7 +14,7 @@ const database = await createTestDatabase()
 
 it(
   'a hundred endpoints that hang do not delay another, neither when they are new nor when they fail',
-  { timeout: 30_000 },
+  { timeout: patienceMs },
   async () => {
     const receiver = await startReceiver()
     const hanging: ServerResponse[] = []

@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { describe, it, type TestContext } from 'node:test'
 import { Dispatcher } from '../../src/webhooks/dispatcher.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { patienceMs } from '../support/patience.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { aSubscriber, createSendingContext } from './stage.ts'
 
@@ -15,7 +16,7 @@ describe('of eight slots', () => {
   for (const hanging of ['failing', 'working'] as const)
     it(
       `${hanging} endpoints that hang have four, and the others are told beside them`,
-      { timeout: 30_000 },
+      { timeout: patienceMs },
       (t) => fill(hanging, t)
     )
 })
