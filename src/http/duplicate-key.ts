@@ -23,18 +23,23 @@ function countNames(text: string): number {
   return count
 }
 
-/** Without recursion: a text may nest deeper than calls can. */
 function countMembers(parsed: unknown): number {
   let count = 0
+  for (const object of objectsIn(parsed)) count += Object.keys(object).length
+  return count
+}
+
+/** The objects in what was read of a JSON text, each once. Without recursion: a text may nest deeper than calls can. */
+export function* objectsIn(parsed: unknown): Generator<object> {
   const open = [parsed]
   while (open.length > 0) {
     const value = open.pop()
     if (typeof value !== 'object' || value === null) continue
-    const values: unknown[] = Array.isArray(value) ? value : Object.values(value)
-    if (!Array.isArray(value)) count += values.length
+    const isList = Array.isArray(value)
+    const values: unknown[] = isList ? value : Object.values(value)
     for (const inner of values) if (typeof inner === 'object') open.push(inner)
+    if (!isList) yield value
   }
-  return count
 }
 
 /** An object or list that is being read: the name or the place of what is read in it. */

@@ -1,5 +1,5 @@
 import { Problem } from '../domain/problem.ts'
-import { findDuplicateKey } from './duplicate-key.ts'
+import { findDuplicateKey, objectsIn } from './duplicate-key.ts'
 import type { Server } from './server-type.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
@@ -35,18 +35,21 @@ export function parseJsonStrictly(server: Server): void {
       if (pointer === null) done(error, parsed)
       else done(duplicateKey(pointer))
     }
-    const plain = mayNamePrototype(text) ? undefined : parsePlainly(text)
-    if (plain === undefined) void parse(request, text, finish)
+    const plain = parsePlainly(text)
+    if (plain === undefined || namesPrototype(plain)) void parse(request, text, finish)
     else finish(null, plain)
   })
 }
 
 /**
- * Whether a text may have a key that would change what an object is made of. The parser that refuses those looks for
- * them with a pattern, in every spelling, which takes as long as reading the text: 0.5 ms for a bulk of 1000.
+ * Whether an object in what was read has a key that would change what other objects are made of. The parser that refuses
+ * those looks for them with a pattern, in every spelling, which takes as long as reading the text: 0.5 ms for a bulk of
+ * 1000, of which this takes a tenth.
  */
-function mayNamePrototype(text: string): boolean {
-  return text.includes('\\u') || text.includes('__proto__') || text.includes('constructor')
+function namesPrototype(parsed: unknown): boolean {
+  return objectsIn(parsed).some(
+    (object) => Object.hasOwn(object, '__proto__') || Object.hasOwn(object, 'constructor')
+  )
 }
 
 /** What a text says, or undefined if it is no JSON: then the careful parser says why. */
