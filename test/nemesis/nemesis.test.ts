@@ -42,6 +42,7 @@ async function run(
 ): Promise<void> {
   world.witness.react = drawReactions(makeRandom(seed + 2))
   const load = new Load(history, frontsOf(world), makeRandom(seed + 1))
+  t.after(() => load.stop())
   await nemesis.rage(minutes * 60_000, (line) => {
     if (isLong) process.stderr.write(`${line}; ${history.tries.length} tries\n`)
   })

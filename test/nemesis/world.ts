@@ -106,6 +106,9 @@ export function servicesOf({ bank, apis, workers }: World): Service[] {
 
 export async function untilUp(world: World): Promise<void> {
   await until('everything is up', () => servicesOf(world).every(({ isUp }) => isUp))
+  // It may still be reading its log after the last of its deaths.
+  const asked = () => world.sql('select 1')
+  await until('PostgreSQL answers', () => asked().then(Boolean, () => false))
 }
 
 /** Where a client finds the APIs, on lines that can break. */
@@ -177,7 +180,7 @@ async function askDatabase<Row extends pg.QueryResultRow>(
   text: string,
   values: unknown[]
 ): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 20_000 })
   client.on('error', () => undefined)
   try {
     await client.connect()
