@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -150,8 +151,9 @@ async function act({ address, key, kind }: Task & { kind: Kind | 'polite' }): Pr
   const state = { going: true }
   process.once('message', () => (state.going = false))
   const one = async (): Promise<void> => {
+    const nextRequest = createRequests(kind)
     while (state.going) {
-      const { method, path, body } = nextRequest(kind)
+      const { method, path, body } = nextRequest()
       const began = performance.now()
       const headers = {
         'content-type': 'application/json',
@@ -174,18 +176,31 @@ async function act({ address, key, kind }: Task & { kind: Kind | 'polite' }): Pr
   process.send?.(measured, () => process.disconnect?.())
 }
 
-function nextRequest(kind: Kind | 'polite'): { method: 'GET' | 'POST'; path: string; body: string | null } {
-  if (kind === 'reads' || kind === 'keys') return { method: 'GET', path: '/accounts', body: null }
-  const path = '/transfers/bulk'
+interface Request {
+  method: 'GET' | 'POST'
+  path: string
+  body: string | Buffer | null
+}
+
+/** What a client asks, again and again. */
+function createRequests(kind: Kind | 'polite'): () => Request {
+  if (kind === 'reads' || kind === 'keys') return () => ({ method: 'GET', path: '/accounts', body: null })
+  const toSubmit = { method: 'POST', path: '/transfers/bulk' } as const
   if (kind === 'polite')
-    return { method: 'POST', path, body: JSON.stringify(aBulk({ transfers: 20, amount: '1.00' })) }
-  return { method: 'POST', path, body: bigBulk() }
+    return () => ({ ...toSubmit, body: JSON.stringify(aBulk({ transfers: 20, amount: '1.00' })) })
+  // Written once, and given another id each time: the flood is to cost the server's time, and not its own.
+  const body = bigBulk()
+  const idAt = body.indexOf('"request_id":"') + '"request_id":"'.length
+  return () => {
+    body.write(randomUUID(), idAt)
+    return { ...toSubmit, body }
+  }
 }
 
 /** A bulk of 1000 transfers in a body of 1.8 MB. */
-function bigBulk(): string {
+function bigBulk(): Buffer {
   const text = JSON.stringify({ ...aBulk(), credit_transfers: [] })
-  return text.replace('"credit_transfers":[]', `"credit_transfers":${bigTransfers}`)
+  return Buffer.from(text.replace('"credit_transfers":[]', `"credit_transfers":${bigTransfers}`))
 }
 
 function at(latencies: number[], share: number): number {
