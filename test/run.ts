@@ -3,7 +3,7 @@ import path from 'node:path'
 import { waitForChild, withTestServer } from './support/test-server.ts'
 
 /**
- * Runs the tests, all or the files that are named, on one real PostgreSQL. Each test file clones the template, and may
+ * Runs the tests, all or the files that are named, on one real PostgreSQL. Each test file clones the template; each test may
  * take TEST_TIMEOUT_MS.
  */
 const files = process.argv.slice(2)
