@@ -44,7 +44,7 @@ export function parseJsonStrictly(server: Server): void {
 /**
  * Whether an object in what was read has a key that would change what other objects are made of. The parser that refuses
  * those looks for them with a pattern, in every spelling, which takes as long as reading the text: 0.5 ms for a bulk of
- * 1000, of which this takes a tenth.
+ * 1000, where this takes 0.06.
  */
 function namesPrototype(parsed: unknown): boolean {
   return objectsIn(parsed).some(

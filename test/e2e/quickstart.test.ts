@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { stopDeadlineMs } from '../../src/cli/stops.ts'
 import { call, makePlace, readStatuses, run, start, untilFinal, type Place, type Program } from './program.ts'
 import { findPostmaster, isAlive, processTree, sendSignal, until } from './processes.ts'
 
@@ -49,11 +50,12 @@ describe('a fresh checkout', { skip: process.platform === 'win32' }, () => {
       foreign: true
     })
 
-  it('is ready after npm start', async (t) => {
+  it('is ready soon after npm start', async (t) => {
     const startedAt = performance.now()
     program = await npmStart()
     const took_ms = Math.round(performance.now() - startedAt)
     t.diagnostic(`ready after ${took_ms} ms`)
+    assert.ok(took_ms < 30_000, `ready after ${took_ms} ms`)
     assert.equal((await call(place, '/health/ready')).status, 200)
   })
 
@@ -108,6 +110,7 @@ describe('a fresh checkout', { skip: process.platform === 'win32' }, () => {
     assert.deepEqual(await program.exit, { code: 0, signal: null })
     const took_ms = Math.round(performance.now() - toldAt)
     t.diagnostic(`${tree.length} processes gone after ${took_ms} ms`)
+    assert.ok(took_ms < stopDeadlineMs, `stopped after ${took_ms} ms`)
     assert.deepEqual(tree.filter(isAlive), [])
   })
 

@@ -2,23 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { BankAnswer, PaymentOrder } from '../../src/banking/connector.ts'
+import type { BankAnswer } from '../../src/banking/connector.ts'
 import type { Context } from '../../src/context.ts'
 import { BankGate } from '../../src/execution/bank-gate.ts'
 import { readSettings } from '../../src/settings.ts'
 import { createLog } from '../../src/telemetry/log.ts'
+import { anOrder } from '../support/builders.ts'
 import { createScriptedBank } from '../support/scripted-bank.ts'
 
-const order: PaymentOrder = {
-  reference: 'R',
-  amount_minor: 1n,
-  currency: 'EUR',
-  debtor_iban: 'X',
-  counterparty_name: 'X',
-  counterparty_bic: 'X',
-  counterparty_iban: 'X',
-  description: 'X'
-}
 const good: BankAnswer = { outcome: 'executed' }
 const lost: BankAnswer = { outcome: 'unknown', cause: 'timeout' }
 const down: BankAnswer = { outcome: 'not-accepted', cause: 'ECONNREFUSED' }
@@ -42,7 +33,7 @@ function aGate(connections = 64) {
   const write = (line: string) => told.push((JSON.parse(line) as { msg: string }).msg)
   const context = { settings, bank, log: createLog('info', { write }), clock, random } as unknown as Context
   const gate = new BankGate(context)
-  const call = (again = false, mayCall = () => true) => gate.submit(order, { again, mayCall })
+  const call = (again = false, mayCall = () => true) => gate.submit(anOrder, { again, mayCall })
   /** Lets the bank answer the oldest calls, all of them or some. */
   const answer = async (said: BankAnswer, count = underWay.length) => {
     for (const resolve of underWay.splice(0, count)) resolve(said)
@@ -69,7 +60,7 @@ describe('the circuit breaker', () => {
   it('stays closed when the bank is silent about payments that it was asked about before', async () => {
     const { gate, bank, answer } = aGate()
     for (let time = 0; time < 60; time++) {
-      const called = gate.inquire(order, { again: false, fresh: false, mayCall: () => true })
+      const called = gate.inquire(anOrder, { again: false, fresh: false, mayCall: () => true })
       await answer(lost)
       await called
     }

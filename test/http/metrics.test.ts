@@ -7,7 +7,7 @@ import { executeClaim, Worker } from '../../src/execution/worker.ts'
 import { buildMonitoringServer } from '../../src/http/monitoring-server.ts'
 import { measureBank } from '../../src/banking/measured-bank.ts'
 import { createMeasurements, measureProcess } from '../../src/telemetry/measurements.ts'
-import { aBulk, anOrganization } from '../support/builders.ts'
+import { aBulk, anOrder, anOrganization } from '../support/builders.ts'
 import { listen } from '../support/api.ts'
 import { createTestContext } from '../support/context.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -234,14 +234,3 @@ describe('ready', () => {
     assert.equal((await api.ask('/health/ready')).status, 200)
   })
 })
-
-const anOrder = {
-  reference: 'R',
-  amount_minor: 1n,
-  currency: 'EUR',
-  debtor_iban: 'X',
-  counterparty_name: 'X',
-  counterparty_bic: 'X',
-  counterparty_iban: 'X',
-  description: 'X'
-} as const

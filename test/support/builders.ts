@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { openAccount } from '../../src/accounts/open-account.ts'
+import type { PaymentOrder } from '../../src/banking/connector.ts'
 import type { Tx } from '../../src/database/statement.ts'
 import { addOrganization } from '../../src/organizations/organizations.ts'
 import type { BulkRequest } from '../../src/transfers/bulk-request.ts'
@@ -45,4 +46,16 @@ export function aBulk(
     credit_transfers: Array.from({ length: transfers }, () => aTransfer({ amount })),
     ...rest
   }
+}
+
+/** What a bank is asked to pay, where it does not matter what. */
+export const anOrder: PaymentOrder = {
+  reference: 'R',
+  amount_minor: 1n,
+  currency: 'EUR',
+  debtor_iban: 'X',
+  counterparty_name: 'X',
+  counterparty_bic: 'X',
+  counterparty_iban: 'X',
+  description: 'X'
 }
