@@ -18,10 +18,11 @@ import { startSystem, type System } from './system.ts'
  * What a tenant notices of another that floods: a polite client's latency alone, beside the flood, and (the floor) beside
  * the same flood of another server on this machine, which shares its cores and refuses everything unread. In turns, in the
  * same run; server, polite client and flood are processes of their own. By hand: node bench/flood.ts
- * FLOOD=bulks (default), reads or keys; FLOOD_LIMITS=none shows what the limits are for.
+ * FLOOD=bulks (default: 1000 plain transfers each), bodies (1000 that fill what a body may have), reads or keys;
+ * FLOOD_LIMITS=none shows what the limits are for.
  */
 
-type Kind = 'bulks' | 'reads' | 'keys'
+type Kind = 'bulks' | 'bodies' | 'reads' | 'keys'
 interface Task {
   address: string
   key: string
@@ -34,10 +35,8 @@ interface Measured {
 
 const rounds = Number(process.env['FLOOD_ROUNDS'] ?? 6)
 const turnMs = 5_000
-const filler = { note: 'x'.repeat(500), other: 'y'.repeat(500), more: 'z'.repeat(500) }
-const bigTransfers = JSON.stringify(
-  Array.from({ length: 1000 }, () => aTransfer({ amount: '1.00', metadata: filler }))
-)
+/** With these in each transfer a bulk of 1000 is just within 1 MiB. */
+const filler = { note: 'x'.repeat(400), other: 'y'.repeat(400) }
 
 const given = process.env['FLOOD_TASK']
 const task = given === undefined ? null : (JSON.parse(given) as Task)
@@ -189,7 +188,7 @@ function createRequests(kind: Kind | 'polite'): () => Request {
   if (kind === 'polite')
     return () => ({ ...toSubmit, body: JSON.stringify(aBulk({ transfers: 20, amount: '1.00' })) })
   // Written once, and given another id each time: the flood is to cost the server's time, and not its own.
-  const body = bigBulk()
+  const body = writeBulk(kind === 'bodies' ? { metadata: filler } : {})
   const idAt = body.indexOf('"request_id":"') + '"request_id":"'.length
   return () => {
     body.write(randomUUID(), idAt)
@@ -197,10 +196,9 @@ function createRequests(kind: Kind | 'polite'): () => Request {
   }
 }
 
-/** A bulk of 1000 transfers in a body of 1.8 MB. */
-function bigBulk(): Buffer {
-  const text = JSON.stringify({ ...aBulk(), credit_transfers: [] })
-  return Buffer.from(text.replace('"credit_transfers":[]', `"credit_transfers":${bigTransfers}`))
+function writeBulk(more: object): Buffer {
+  const credit_transfers = Array.from({ length: 1000 }, () => aTransfer({ amount: '1.00', ...more }))
+  return Buffer.from(JSON.stringify({ ...aBulk(), credit_transfers }))
 }
 
 function at(latencies: number[], share: number): number {

@@ -149,8 +149,8 @@ export const settingsSchema = z.object({
     .default(15_000)
     .describe("Milliseconds until a webhook receiver's silence is a failure."),
   BODY_LIMIT_BYTES: count(1_024, 64 * 1024 * 1024)
-    .default(2 * 1024 * 1024)
-    .describe('Largest request body.'),
+    .default(1024 * 1024)
+    .describe('Most bytes of a request body.'),
   METRICS_PORT: port
     .optional()
     .describe(

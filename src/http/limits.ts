@@ -76,7 +76,7 @@ function isBig({ headers }: FastifyRequest): boolean {
 
 /**
  * Lets a few big bodies of each organization in at one time, before they are read, in the order in which they came.
- * Reading one of 2 MB keeps everybody waiting for some milliseconds: of two thousand at once, others would wait for all.
+ * Reading one of 1 MB keeps everybody waiting for some milliseconds: of two thousand at once, others would wait for all.
  */
 function createTurns(most: number) {
   const lines = new Map<number, { inside: number; waiting: (() => void)[] }>()

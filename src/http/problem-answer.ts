@@ -86,7 +86,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     reply.headers(error.headers)
     return answerProblem(request, reply, error.content)
   }
-  const framework = describeFrameworkError(error)
+  const framework = describeFrameworkError(error, request.routeOptions.bodyLimit)
   if (framework) return answerProblem(request, reply, framework)
   if (isUnavailable(error)) {
     reply.header('retry-after', '2')
@@ -105,7 +105,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 /** Fastify's own refusals by their code, in our words. */
-function describeFrameworkError(error: unknown): ProblemContent | null {
+function describeFrameworkError(error: unknown, bodyLimit: number | undefined): ProblemContent | null {
   if (!(error instanceof Error) || !('statusCode' in error)) return null
   const code = 'code' in error ? String(error.code) : ''
   switch (code) {
@@ -117,7 +117,7 @@ function describeFrameworkError(error: unknown): ProblemContent | null {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return {
         reason: 'payload-too-large',
-        details: 'The body is larger than this server takes; split the bulk.'
+        details: `The body has more than ${bodyLimit} bytes, the most that this server takes; split the bulk.`
       }
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return { reason: 'malformed-json', details: 'The body is empty; send a JSON object.' }

@@ -110,6 +110,7 @@ describe('an amount that is none', () => {
 
 describe('a request that is no bulk', () => {
   const json = 'application/json'
+  const bodyOf = (bytes: number) => `{"label": "${'x'.repeat(bytes - 13)}"}`
   const table: [string, keyof typeof reasons, string | Buffer, string?][] = [
     ['malformed JSON', 'malformed-json', '{"request_id": '],
     ['an empty body', 'malformed-json', ''],
@@ -121,7 +122,8 @@ describe('a request that is no bulk', () => {
     ['text', 'unsupported-media-type', 'x', 'text/plain'],
     ['a form', 'unsupported-media-type', 'a=b', 'application/x-www-form-urlencoded'],
     ['no media type', 'unsupported-media-type', '{}', ''],
-    ['too large a body', 'payload-too-large', `{"label": "${'x'.repeat(5 * 1024 * 1024)}"}`]
+    ['too large a body', 'payload-too-large', bodyOf(1024 * 1024 + 1)],
+    ['the largest body that is read', 'invalid-request', bodyOf(1024 * 1024)]
   ]
   for (const [what, reason, body, type = json] of table)
     it(`is refused: ${what}`, async () => {
@@ -175,8 +177,8 @@ describe('a request that is no bulk', () => {
       }
     })
 
-  it('is refused: a body of 100 000 unknown keys, in a short answer', async () => {
-    const body = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`key${index}`, 1]))
+  it('is refused: a body of 70 000 unknown keys, in a short answer', async () => {
+    const body = Object.fromEntries(Array.from({ length: 70_000 }, (_, index) => [`key${index}`, 1]))
     const answer = await api.post('/transfers/bulk', body)
     assertProblem(answer, 'invalid-request')
     assert.ok(answer.body.errors.length <= 110)
