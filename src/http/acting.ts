@@ -1,7 +1,15 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
-import { credentialsOf, demoCaller, identify, type Caller, type Tokens } from '../access/caller.ts'
+import {
+  credentialsOf,
+  demoCaller,
+  identify,
+  type Caller,
+  type Identification,
+  type Tokens
+} from '../access/caller.ts'
 import type { Limits } from '../access/limits.ts'
 import type { Scope } from '../access/scope.ts'
+import { shareCalls } from '../access/share-calls.ts'
 import type { Context, Origin } from '../context.ts'
 import { Problem, type Reason } from '../domain/problem.ts'
 import { tooMany } from './limits.ts'
@@ -53,11 +61,13 @@ export function guardRoutes(
     route.config = { ...route.config, refuses }
     documentRoute(route, { scope, refuses })
   })
+  // A flood under one key else holds every connection to the database with asking whose it is.
+  const identifyOnce = shareCalls((credentials) => identify(context, credentials, options.tokens))
   server.addHook('onRequest', async (request) => {
     const { scope } = request.routeOptions.config
     if (options.demoOrganizationId !== null) refuseOtherHosts(request)
     if (scope === undefined || scope === 'public') return
-    const caller = await requireCaller(context, request, options)
+    const caller = await requireCaller(request, { ...options, identify: identifyOnce })
     if (!caller.scopes.includes(scope))
       throw new Problem({
         reason: 'forbidden',
@@ -91,10 +101,15 @@ function documentRoute(
   }
 }
 
+interface Gate {
+  demoOrganizationId: number | null
+  limits: Limits
+  identify: (credentials: string) => Promise<Identification>
+}
+
 async function requireCaller(
-  context: Context,
   request: FastifyRequest,
-  { demoOrganizationId, tokens, limits }: AccessOptions & { limits: Limits }
+  { demoOrganizationId, limits, identify }: Gate
 ): Promise<Caller> {
   const { authorization } = request.headers
   if (authorization === undefined) {
@@ -110,7 +125,7 @@ async function requireCaller(
       `Too many wrong credentials came from your address; try again in ${blocked_s} s.`,
       blocked_s
     )
-  const identification = await identify(context, credentials, tokens)
+  const identification = await identify(credentials)
   switch (identification.outcome) {
     case 'known':
       limits.noteSuccess(request.ip, credentials)

@@ -48,6 +48,8 @@ export async function startLine(target = 0): Promise<Line> {
     new Promise((resolve) => {
       server.close(() => resolve())
       cut()
+      // A reset waits for what is still to be written; whoever closes a line waits for nothing.
+      for (const socket of state.sockets) socket.destroy()
     })
   return {
     port,
