@@ -177,6 +177,11 @@ describe('a request that is no bulk', () => {
       }
     })
 
+  it('is told how large a body may be', async () => {
+    for (const path of ['/transfers/bulk', '/nowhere'])
+      assert.match((await api.post(path, bodyOf(1024 * 1024 + 1))).body.detail, /more than 1048576 bytes/)
+  })
+
   it('is refused: a body of 70 000 unknown keys, in a short answer', async () => {
     const body = Object.fromEntries(Array.from({ length: 70_000 }, (_, index) => [`key${index}`, 1]))
     const answer = await api.post('/transfers/bulk', body)
