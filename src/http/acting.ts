@@ -62,12 +62,13 @@ export function guardRoutes(
     documentRoute(route, { scope, refuses })
   })
   // A flood under one key else holds every connection to the database with asking whose it is.
-  const identifyOnce = shareCalls((credentials) => identify(context, credentials, options.tokens))
+  const identifyCaller = shareCalls((credentials) => identify(context, credentials, options.tokens))
+  const gate = { ...options, identify: identifyCaller }
   server.addHook('onRequest', async (request) => {
     const { scope } = request.routeOptions.config
     if (options.demoOrganizationId !== null) refuseOtherHosts(request)
     if (scope === undefined || scope === 'public') return
-    const caller = await requireCaller(request, { ...options, identify: identifyOnce })
+    const caller = await requireCaller(request, gate)
     if (!caller.scopes.includes(scope))
       throw new Problem({
         reason: 'forbidden',

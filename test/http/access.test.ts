@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { refuse } from '../../src/access/caller.ts'
 import type { Scope } from '../../src/access/scope.ts'
+import { until } from '../e2e/processes.ts'
 import { aBulk, anOrganization } from '../support/builders.ts'
 import { listen } from '../support/api.ts'
 import { createTestContext } from '../support/context.ts'
@@ -59,6 +62,27 @@ describe('a call outside of demo mode', () => {
     assert.equal((await post(`${path}/cancel`, '', bearer(otherKey))).status, 404)
     // The request_id is taken in one organization only.
     assert.equal((await post('/transfers/bulk', bulk, bearer(otherKey))).status, 201)
+  })
+
+  it('shares with others under the same credentials the question whose they are', async () => {
+    const first = Promise.withResolvers<null>()
+    let [asked, received] = [0, 0]
+    const tokens = {
+      async identify() {
+        asked += 1
+        if (asked === 1) await first.promise
+        return refuse('It is nobody.')
+      }
+    }
+    const { ask, server } = await listen(context, { demo: false, tokens })
+    server.server.on('request', () => (received += 1))
+    const answers = Array.from({ length: 20 }, () => ask('/accounts', { headers: bearerOf('token') }))
+    await until('all have come', () => received === 20)
+    await turn()
+    const before = asked
+    first.resolve(null)
+    assert.ok((await Promise.all(answers)).every(({ status }) => status === 401))
+    assert.deepEqual([before, asked], [1, 2])
   })
 
   it('needs the scope of its route', async () => {
