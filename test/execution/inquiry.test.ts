@@ -146,6 +146,7 @@ it('a bank that is down for minutes is left in peace, and then is paid to at onc
     { WORKER_LANES: 2, LEASE_MS: 600_000 }
   )
   let now = 0
+  let moved: Promise<unknown> = Promise.resolve()
   const downUntil = 300_000
   context.clock = {
     nowMs: () => Date.now(),
@@ -154,10 +155,14 @@ it('a bank that is down for minutes is left in peace, and then is paid to at onc
     sleep: async (ms, signal) => {
       if (ms >= 60_000) return new Promise((resolve) => signal?.addEventListener('abort', () => resolve()))
       now += ms
-      await sql(
-        `update chunk set due_at = due_at - $1 * interval '1 millisecond' where due_at is not null and worker is null`,
-        [ms]
+      // One sleeper after the other: two that change the same chunks at one time may deadlock.
+      moved = moved.then(() =>
+        sql(
+          `update chunk set due_at = due_at - $1 * interval '1 millisecond' where due_at is not null and worker is null`,
+          [ms]
+        )
       )
+      await moved
     }
   }
   context.bank.script = () => (now < downUntil ? down : 'execute')
