@@ -19,7 +19,7 @@ import { startSystem, type System } from './system.ts'
  * the same flood of another server on this machine, which shares its cores and refuses everything unread. In turns, in the
  * same run; server, polite client and flood are processes of their own. By hand: node bench/flood.ts
  * FLOOD=bulks (default: 1000 plain transfers each), bodies (1000 that fill what a body may have), reads or keys;
- * FLOOD_LIMITS=none shows what the limits are for.
+ * FLOOD_LIMITS=none shows what the limits are for. FLOOD_ROUNDS: 18 take five minutes; with fewer, chance decides.
  */
 
 type Kind = 'bulks' | 'bodies' | 'reads' | 'keys'
@@ -33,7 +33,7 @@ interface Measured {
   statuses: Record<string, number>
 }
 
-const rounds = Number(process.env['FLOOD_ROUNDS'] ?? 6)
+const rounds = Number(process.env['FLOOD_ROUNDS'] ?? 18)
 const turnMs = 5_000
 /** With these in each transfer a bulk of 1000 is just within 1 MiB. */
 const filler = { note: 'x'.repeat(400), other: 'y'.repeat(400) }
