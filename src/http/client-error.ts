@@ -3,9 +3,13 @@ import type { ProblemContent } from '../domain/problem.ts'
 import { describeProblem } from './problem-answer.ts'
 import { traceIdOf } from './trace.ts'
 
-/** What cannot be read as HTTP at all still gets the one error body, and then the end of its connection. */
+/**
+ * What cannot be read as HTTP at all still gets the one error body, and then the end of its connection. A connection on
+ * which nothing came is closed without a word: clients open some in advance, and one that sends its first request just
+ * then would take what is said of the silence for the answer to it.
+ */
 export function answerClientError(error: { code: string }, socket: Socket): void {
-  if (!socket.writable || socket.bytesWritten > 0) {
+  if (!socket.writable || socket.bytesRead === 0 || socket.bytesWritten > 0) {
     socket.destroy()
     return
   }

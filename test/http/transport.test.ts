@@ -8,7 +8,7 @@ import { after, describe, it } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { problemSchema } from '../../src/http/problem-answer.ts'
 import { reloadCertificate } from '../../src/http/transport.ts'
-import { readSettings } from '../../src/settings.ts'
+import { readSettings, type Settings } from '../../src/settings.ts'
 import { listen } from '../support/api.ts'
 import { anOrganization } from '../support/builders.ts'
 import { createTestContext } from '../support/context.ts'
@@ -126,6 +126,26 @@ describe('web pages of another origin', () => {
   })
 })
 
+describe('a connection on which no whole request came in time', () => {
+  it('is told so if one was begun', async () => {
+    const own = await anImpatientApi()
+    const answer = readAnswer(await sendRaw(own.url, 'GET /health/live HTTP/1.1\r\nhost: lo'))
+    assert.deepEqual([answer.status, answer.body.error.reason], [408, 'request-timeout'])
+  })
+
+  it('is closed without a word if none was: a client that begins one just then would take it for its answer', async () => {
+    const own = await anImpatientApi()
+    assert.equal(await readAll(await openRaw(own.url)), '')
+  })
+})
+
+/** An API that waits for the head of a request no longer than until it next looks, which is every five seconds. */
+async function anImpatientApi(settings: Partial<Settings> = {}) {
+  const own = await listen(createTestContext(database, settings), { organizationId })
+  own.server.server.headersTimeout = 100
+  return own
+}
+
 describe('HTTPS', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'bulkhead-tls-'))
   after(() => rmSync(folder, { recursive: true, force: true }))
@@ -140,6 +160,12 @@ describe('HTTPS', () => {
     assert.equal((await askTls(own.url)).name, 'first')
     reloadCertificate(own.server, context.settings)
     assert.equal((await askTls(own.url)).name, 'second')
+  })
+
+  it('closes a connection on which nothing came in time without a word', async () => {
+    makeCertificate('patient', files)
+    const own = await anImpatientApi(files)
+    assert.equal(await readAll(await openTls(own.url)), '')
   })
 
   it('refuses TLS 1.1 and plain HTTP', async () => {
@@ -170,7 +196,7 @@ function makeCertificate(name: string, { TLS_CERT, TLS_KEY }: { TLS_CERT: string
   })
 }
 
-async function askTls(url: string, maxVersion: 'TLSv1.3' | 'TLSv1.1' = 'TLSv1.3') {
+async function openTls(url: string, maxVersion: 'TLSv1.3' | 'TLSv1.1' = 'TLSv1.3') {
   const { port } = new URL(url)
   const minVersion = maxVersion === 'TLSv1.1' ? 'TLSv1' : 'TLSv1.2'
   const socket = connectTls({
@@ -181,6 +207,11 @@ async function askTls(url: string, maxVersion: 'TLSv1.3' | 'TLSv1.1' = 'TLSv1.3'
     maxVersion
   })
   await once(socket, 'secureConnect')
+  return socket
+}
+
+async function askTls(...to: Parameters<typeof openTls>) {
+  const socket = await openTls(...to)
   const { subject } = socket.getPeerCertificate()
   const protocol = socket.getProtocol()
   socket.write('GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n')

@@ -60,7 +60,10 @@ export async function actOnce(
   return answer
 }
 
-/** Null if it was not answered, or not by more than that something is away. */
+/** Answers to requests of which nothing was taken, and that are to be sent again: arrived too slowly, something is away. */
+const again = [408, 503]
+
+/** Null if it was not answered, or not by more than that it is to be sent again. */
 async function postOnce(history: History, url: string, body: unknown): Promise<Answer | null> {
   const answer = await askOnce(url, {
     method: 'POST',
@@ -68,10 +71,9 @@ async function postOnce(history: History, url: string, body: unknown): Promise<A
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(5_000)
   })
-  if (answer instanceof Error) return null
+  if (answer instanceof Error || again.includes(answer.status)) return null
   if (answer.status < 500) return answer
-  if (answer.status !== 503)
-    history.violations.push(`${url} was answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+  history.violations.push(`${url} was answered ${answer.status}: ${JSON.stringify(answer.body)}`)
   return null
 }
 
@@ -93,7 +95,7 @@ export async function readOnce(
   { id, before }: { id: string; before: Status | null }
 ): Promise<Status | null> {
   const answer = await askOnce(`${front}/transfers/bulk/${id}/status`, { signal: AbortSignal.timeout(5_000) })
-  if (answer instanceof Error || answer.status === 503) return before
+  if (answer instanceof Error || again.includes(answer.status)) return before
   history.reads += 1
   if (answer.status !== 200) {
     history.violations.push(`the status of accepted bulk ${id} was answered ${answer.status}`)
