@@ -60,7 +60,7 @@ export async function actOnce(
   return answer
 }
 
-/** Answers to requests of which nothing was taken, and that are to be sent again: arrived too slowly, something is away. */
+/** Answers that only say to send the same again: it came too slowly (408), or something is away and may have taken it (503). */
 const again = [408, 503]
 
 /** Null if it was not answered, or not by more than that it is to be sent again. */
